@@ -1,0 +1,26 @@
+/* Worker threads for straight-line blocking work, with a bounded queue. */
+#ifndef PB_BASE_POOL_H
+#define PB_BASE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct pb_pool;
+
+/* `name` shows in ps -T. */
+struct pb_pool *pb_pool_new(const char *name, unsigned threads, size_t queue_max,
+                            struct pb_error *err) PB_MUST_CHECK;
+/* False when the queue is full: answer 503, do not wait. */
+bool pb_pool_submit(struct pb_pool *pool, void (*fn)(void *arg), void *arg) PB_MUST_CHECK;
+/* Finishes what is queued, then joins. NULL is fine. */
+void pb_pool_free(struct pb_pool *pool);
+
+/* A thread of its own, for services that need one (writer, log writer, outgoing calls). */
+struct pb_thread;
+struct pb_thread *pb_thread_start(const char *name, void (*fn)(void *arg), void *arg,
+                                  struct pb_error *err) PB_MUST_CHECK;
+void pb_thread_join(struct pb_thread **thread);
+
+#endif
