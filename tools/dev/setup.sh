@@ -1,0 +1,153 @@
+# Sourced by ./dev: what a bare Debian lacks. Each step is skipped when its result is there.
+# shellcheck shell=bash disable=SC2154
+
+say()
+{
+    printf '\033[1m==>\033[0m %s\n' "$*" >&2
+}
+
+die()
+{
+    printf 'dev: %s\n' "$*" >&2
+    exit 1
+}
+
+is_root()
+{
+    [ "$(id -u)" -eq 0 ]
+}
+
+as_root()
+{
+    if is_root; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo --preserve-env=DEBIAN_FRONTEND "$@"
+    else
+        die "this needs root and there is no sudo; as root, run: $*"
+    fi
+}
+
+# A stamp remembers that a step was done with exactly these inputs.
+stamp_is()
+{
+    [ -f "$work/stamps/$1" ] && [ "$(cat "$work/stamps/$1")" = "$2" ]
+}
+
+stamp_set()
+{
+    mkdir -p "$work/stamps"
+    printf '%s' "$2" >"$work/stamps/$1"
+}
+
+hash_of()
+{
+    find "$@" -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -print0 | sort -z |
+        xargs -0 sha256sum | sha256sum | cut -d' ' -f1
+}
+
+package_installed()
+{
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Is the need met already without a package of that name (a newer Node.js put there by hand, say)?
+need_is_met()
+{
+    case $1 in
+    nodejs) command -v node >/dev/null ;;
+    npm) command -v npm >/dev/null ;;
+    *) return 1 ;;
+    esac
+}
+
+# Prints the packages of a list that are missing; of "a|b" the first one this release has.
+packages_missing()
+{
+    local line choice
+    grep -hv '^#' "$@" | while read -r line; do
+        need_is_met "$line" && continue
+        choice=
+        for name in ${line//|/ }; do
+            package_installed "$name" && continue 2
+        done
+        for name in ${line//|/ }; do
+            if [ -n "$(apt-cache madison "$name" 2>/dev/null)" ]; then
+                choice=$name
+                break
+            fi
+        done
+        echo "${choice:-${line%%|*}}"
+    done
+}
+
+setup_packages()
+{
+    local missing
+    command -v dpkg-query >/dev/null || die "only Debian 12 and 13 are supported by this script; see docs/operations.md for others"
+    missing=$(packages_missing "$@")
+    [ -z "$missing" ] && return
+    say "installing Debian packages: $(echo "$missing" | tr '\n' ' ')"
+    as_root apt-get update -qq
+    missing=$(packages_missing "$@") # apt knows more now
+    # shellcheck disable=SC2086
+    as_root apt-get install -y -qq --no-install-recommends $missing >"$work/apt.log" 2>&1 ||
+        { tail -20 "$work/apt.log" >&2; die "apt-get could not install them; the whole output is in $work/apt.log"; }
+}
+
+node_arch()
+{
+    case $(uname -m) in
+    x86_64) echo x64 ;;
+    aarch64) echo arm64 ;;
+    *) die "no pinned Node.js for $(uname -m); x86_64 and aarch64 have one" ;;
+    esac
+}
+
+# npm ci with the machine's own npm and a folder of ours: copies the lock file, installs beside it.
+npm_folder()
+{
+    local from=$1 to=$2 npm=$3 hash
+    hash=$(cat "$from/package.json" "$from/package-lock.json" | sha256sum)
+    stamp_is "npm-$(basename "$to")" "$hash" && [ -d "$to/node_modules" ] && return
+    mkdir -p "$to"
+    cp "$from/package.json" "$from/package-lock.json" "$from/.npmrc" "$to/"
+    (cd "$to" && $npm ci --omit=dev >npm.log 2>&1) ||
+        { tail -20 "$to/npm.log" >&2; die "npm could not install $from; the whole output is in $to/npm.log"; }
+    stamp_set "npm-$(basename "$to")" "$hash"
+}
+
+setup_node()
+{
+    [ -d "$work/node/node_modules" ] || say "installing the pinned Node.js"
+    npm_folder "$here/tools/node" "$work/node" npm
+    export PATH="$work/node/bin:$PATH"
+    if [ ! -x "$work/node/bin/node" ]; then
+        mkdir -p "$work/node/bin"
+        ln -sf "../node_modules/node-linux-$(node_arch)/bin/node" "$work/node/bin/node"
+        ln -sf ../node_modules/npm/bin/npm-cli.js "$work/node/bin/npm"
+        ln -sf ../node_modules/npm/bin/npx-cli.js "$work/node/bin/npx"
+    fi
+}
+
+setup_claude()
+{
+    [ -d "$work/claude/node_modules" ] || say "installing the pinned Claude Code CLI"
+    npm_folder "$here/tools/claude" "$work/claude" npm
+}
+
+setup_users()
+{
+    is_root || return 0
+    for user in poppo poppo-node; do
+        getent passwd "$user" >/dev/null ||
+            useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+    done
+}
+
+setup_build()
+{
+    mkdir -p "$work"
+    setup_packages "$here/tools/packages/build.txt"
+    setup_node
+}
