@@ -1,0 +1,55 @@
+/*
+ * What changed, to the browsers that look at it.
+ *
+ * Callers only say "this execution changed"; nothing is rendered unless
+ * somebody subscribed. A thread of its own wakes at most every 50 ms, reads
+ * each changed object once (the newest state wins), writes it as REST does,
+ * frames it once per topic and hands the frame to every subscriber. Each
+ * topic numbers its events and keeps the last few, so a browser that comes
+ * back with the last number it saw gets what it missed, or is told to
+ * refetch. A subscriber whose queue is full loses log text (a `gap` it can
+ * read by REST) and never stalls anybody else.
+ *
+ * Topics: projects, project:{id}, executions, execution:{id}, log:{id}, nodes.
+ */
+#ifndef PB_SERVER_SERVICES_EVENTS_H
+#define PB_SERVER_SERVICES_EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct pb_events;
+struct pb_platform;
+struct pb_subscriber;
+struct pb_websocket;
+
+struct pb_events *pb_events_start(struct pb_platform *platform, struct pb_error *err) PB_MUST_CHECK;
+void pb_events_stop(struct pb_events *events); /* NULL is fine */
+
+/* Any thread, never blocks for long, after the commit. NULL events is fine (tests). */
+void pb_events_execution(struct pb_events *events, const char *project_id,
+                         const char *execution_id);
+void pb_events_project(struct pb_events *events, const char *project_id);
+void pb_events_project_deleted(struct pb_events *events, const char *project_id);
+void pb_events_node(struct pb_events *events, const char *node_id);
+/* Durable lines of a log: `count` lines from number `from`, as stored. */
+void pb_events_log(struct pb_events *events, const char *execution_id, int64_t from, int64_t count,
+                   const char *text, size_t len);
+/* The log has no more lines for now (an attempt ended, the execution is final). */
+void pb_events_log_head(struct pb_events *events, const char *execution_id);
+
+/* --- used by api/live_api.c --------------------------------------------------------------------------- */
+
+/* One browser connection; takes its own reference of the socket. */
+struct pb_subscriber *pb_subscriber_new(struct pb_events *events, struct pb_websocket *ws);
+/* After the socket closed; unsubscribes from everything. */
+void pb_subscriber_free(struct pb_subscriber *subscriber);
+/* since < 0: from now on. INVALID for an unknown topic, LIMITED beyond 100 topics. */
+int pb_subscriber_subscribe(struct pb_subscriber *subscriber, const char *topic, int64_t since,
+                            struct pb_error *err) PB_MUST_CHECK;
+void pb_subscriber_unsubscribe(struct pb_subscriber *subscriber, const char *topic);
+
+#endif
