@@ -17,9 +17,12 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+enum { PB_JSON_DEPTH_MAX = 128 };
+
 struct pb_json; /* one value of a parsed tree; borrowed from its root unless it is the root */
 
-/* Parses `len` bytes. INVALID with line and column otherwise. The root is freed by pb_json_free(). */
+/* Parses `len` bytes; any value may be the root. Otherwise INVALID with line and column, or TOO_LARGE
+ * for more than 262,144 values. NUL in a string (\u0000) is refused: our strings end there. The root is freed by pb_json_free(). */
 struct pb_json *pb_json_parse(const char *text, size_t len, struct pb_error *err) PB_MUST_CHECK;
 void pb_json_free(struct pb_json *root); /* NULL is fine */
 
@@ -84,7 +87,7 @@ void pb_json_put_raw(struct pb_json_writer *w, const char *name, const char *jso
 /* Milliseconds since 1970 as "2026-11-22T10:06:07.037Z"; 0 or less → null. */
 void pb_json_put_time(struct pb_json_writer *w, const char *name, int64_t wall_ms);
 
-/* A quoted JSON string; invalid UTF-8 becomes U+FFFD, controls are escaped. */
+/* A quoted JSON string; invalid UTF-8 becomes U+FFFD, controls are escaped (as is DEL). */
 void pb_buf_json_string(struct pb_buf *buf, const char *data, size_t len);
 
 #endif

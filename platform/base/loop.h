@@ -19,10 +19,13 @@ struct pb_loop_signal;
 enum { PB_LOOP_READ = 1, PB_LOOP_WRITE = 2 };
 
 struct pb_loop *pb_loop_new(struct pb_error *err) PB_MUST_CHECK;
-void pb_loop_free(struct pb_loop *loop); /* after it has stopped; NULL is fine */
-void pb_loop_run(struct pb_loop *loop);  /* until pb_loop_stop() */
+/* After it has stopped; NULL is fine. Timers and watches still there go with it (their pointers are dead), what was
+ * posted and has not run never will. */
+void pb_loop_free(struct pb_loop *loop);
+void pb_loop_run(struct pb_loop *loop); /* until pb_loop_stop() */
 void pb_loop_stop(struct pb_loop *loop);
-/* Runs fn(arg) on the loop's thread, in order of posting. False once the loop has been freed or memory ran out. */
+/* Runs fn(arg) on the loop's thread, in order of posting. False once the loop has been freed,
+ * memory ran out, or a million posts wait. */
 bool pb_loop_post(struct pb_loop *loop, void (*fn)(void *arg), void *arg);
 
 /* First after `delay_ms`, then every `repeat_ms` (0 = once). The timer is the caller's until cancelled, also after
@@ -31,7 +34,7 @@ struct pb_loop_timer *pb_loop_timer_start(struct pb_loop *loop, int64_t delay_ms
                                           void (*fn)(void *arg), void *arg);
 void pb_loop_timer_cancel(struct pb_loop_timer **timer); /* sets *timer NULL; NULL is fine */
 
-/* Watches a descriptor (not owned). `events` in the callback is a set of PB_LOOP_*; errors show as both. */
+/* Watches a descriptor (not owned; becomes non-blocking). NULL when it cannot be watched or is already. `events` in the callback is a set of PB_LOOP_*; errors show as both. */
 struct pb_loop_fd *pb_loop_fd_watch(struct pb_loop *loop, int fd, int events,
                                     void (*fn)(void *arg, int events), void *arg);
 void pb_loop_fd_change(struct pb_loop_fd *watch, int events); /* 0 pauses */

@@ -25,7 +25,7 @@ struct pb_process_spec {
     const struct pb_process_fd *fds;
     size_t fd_count;
     bool new_session;     /* setsid */
-    bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
+    bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL; the *thread* that spawns counts as parent */
     uid_t uid;            /* with `gid`, only if set_ids */
     gid_t gid;
     bool set_ids; /* setgroups(0), setresgid, setresuid, no_new_privs */
@@ -45,8 +45,9 @@ int pb_process_wait(struct pb_process *process, int *ret_status,
 /* Sends a signal by pidfd; an ended process is success. */
 void pb_process_signal(const struct pb_process *process, int signal_number);
 
-/* Runs to the end: stdin from `input` (may be NULL), stdout and stderr collected (maxima in the buffers), killed
- * after `timeout_ms` (TIMEOUT). A nonzero exit is not an error here. Blocking; not for loop threads. */
+/* Runs to the end: stdin from `input`, stdout and stderr collected, each may be NULL (/dev/null). Killed, with its
+ * session if it has a new one, after `timeout_ms` (TIMEOUT) or when stdout passes its buffer's maximum (TOO_LARGE);
+ * of stderr the first bytes are kept. A nonzero exit is not an error here. Blocking; not for loop threads. */
 int pb_process_run(const struct pb_process_spec *spec, const struct pb_buf *input,
                    struct pb_buf *ret_out, struct pb_buf *ret_err, int64_t timeout_ms,
                    int *ret_status, struct pb_error *err) PB_MUST_CHECK;

@@ -1,0 +1,187 @@
+#include "base/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_BYTES = 16, THREADS_MAX = 256 }; /* the kernel keeps 15 characters and a NUL */
+
+struct job {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+struct pb_pool {
+    unsigned thread_count;
+    struct pb_thread **threads;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t more;
+    struct job *jobs; /* a ring of queue_max */
+    size_t queue_max;
+    size_t first;
+    size_t count;
+    bool closing;
+};
+
+struct pb_thread {
+    pthread_t id;
+    char name[NAME_BYTES];
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void *thread_main(void *arg)
+{
+    struct pb_thread *thread = arg;
+
+    (void)pthread_setname_np(pthread_self(), thread->name);
+    thread->fn(thread->arg);
+    return NULL;
+}
+
+/* Signals are for the thread with the loop; a crash still is for the one that crashed. */
+static int create_without_signals(struct pb_thread *thread)
+{
+    static const int OWN[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    sigset_t blocked;
+    sigset_t before;
+    int r;
+
+    (void)sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof(OWN) / sizeof(OWN[0]); i++)
+        (void)sigdelset(&blocked, OWN[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    r = pthread_create(&thread->id, NULL, thread_main, thread);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+struct pb_thread *pb_thread_start(const char *name, void (*fn)(void *arg), void *arg,
+                                  struct pb_error *err)
+{
+    struct pb_thread *thread = calloc(1, sizeof(*thread));
+    int r = ENOMEM;
+
+    if (thread) {
+        (void)snprintf(thread->name, sizeof(thread->name), "%s", name);
+        thread->fn = fn;
+        thread->arg = arg;
+        r = create_without_signals(thread);
+    }
+    if (r != 0) {
+        free(thread);
+        (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "start thread %s: %s", name, strerrordesc_np(r));
+        return NULL;
+    }
+    return thread;
+}
+
+void pb_thread_join(struct pb_thread **thread)
+{
+    if (!*thread)
+        return;
+    (void)pthread_join((*thread)->id, NULL);
+    free(*thread);
+    *thread = NULL;
+}
+
+/* The next job, or false when the pool closes and nothing is left. */
+static bool next_job(struct pb_pool *pool, struct job *ret_job)
+{
+    bool found;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    while (pool->count == 0 && !pool->closing)
+        (void)pthread_cond_wait(&pool->more, &pool->lock);
+    found = pool->count > 0;
+    if (found) {
+        *ret_job = pool->jobs[pool->first];
+        pool->first = (pool->first + 1) % pool->queue_max;
+        pool->count--;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
+static void work(void *arg)
+{
+    struct job job;
+
+    while (next_job(arg, &job))
+        job.fn(job.arg);
+}
+
+struct pb_pool *pb_pool_new(const char *name, unsigned threads, size_t queue_max,
+                            struct pb_error *err)
+{
+    struct pb_pool *pool;
+
+    if (threads == 0 || threads > THREADS_MAX || queue_max == 0) {
+        (void)pb_fail(err, PB_ERROR_INVALID, "pool %s: %u threads, queue of %zu", name, threads,
+                      queue_max);
+        return NULL;
+    }
+    pool = calloc(1, sizeof(*pool));
+    if (!pool) {
+        (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "no memory for pool %s", name);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_cond_init(&pool->more, NULL);
+    pool->queue_max = queue_max;
+    pool->jobs = calloc(queue_max, sizeof(*pool->jobs));
+    pool->threads = calloc(threads, sizeof(struct pb_thread *));
+    if (!pool->jobs || !pool->threads) {
+        (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "no memory for pool %s", name);
+        pb_pool_free(pool);
+        return NULL;
+    }
+    while (pool->thread_count < threads) {
+        char label[NAME_BYTES];
+
+        (void)snprintf(label, sizeof(label), "%.11s-%u", name, pool->thread_count);
+        pool->threads[pool->thread_count] = pb_thread_start(label, work, pool, err);
+        if (!pool->threads[pool->thread_count]) {
+            pb_pool_free(pool);
+            return NULL;
+        }
+        pool->thread_count++;
+    }
+    return pool;
+}
+
+bool pb_pool_submit(struct pb_pool *pool, void (*fn)(void *arg), void *arg)
+{
+    bool taken = false;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    if (pool->count < pool->queue_max && !pool->closing) {
+        pool->jobs[(pool->first + pool->count) % pool->queue_max] = (struct job){fn, arg};
+        pool->count++;
+        taken = true;
+        (void)pthread_cond_signal(&pool->more);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return taken;
+}
+
+void pb_pool_free(struct pb_pool *pool)
+{
+    if (!pool)
+        return;
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->closing = true;
+    (void)pthread_cond_broadcast(&pool->more);
+    (void)pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->thread_count; i++)
+        pb_thread_join(&pool->threads[i]);
+    (void)pthread_cond_destroy(&pool->more);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free(pool->threads);
+    free(pool->jobs);
+    free(pool);
+}
