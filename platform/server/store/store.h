@@ -1,0 +1,73 @@
+/*
+ * The platform's memory: one SQLite file with one writer thread and as many
+ * readers as there are threads.
+ *
+ * Writes are functions. pb_store_write() hands one to the writer, which runs
+ * it inside a SAVEPOINT of the current group, commits the group with one fsync
+ * and only then lets the callers go: what returned 0 survives a power cut. A
+ * function that fails is undone alone. If the commit itself fails (disk full)
+ * every member of the group fails, and nothing of the group is there.
+ *
+ * So a write function sees the newest rows and is alone while it runs:
+ * load, decide, save needs no further lock. It must be short, must not wait
+ * for anything, and must not have effects outside the database, because
+ * the group may still fail after it returned. Events go out after
+ * pb_store_write() returned, or from a submitted job's `done`.
+ *
+ * Readers see committed rows only, without waiting for the writer.
+ *
+ * The caller holds the lock on the data folder: two stores over one file are
+ * not ours to detect.
+ */
+#ifndef PB_SERVER_STORE_STORE_H
+#define PB_SERVER_STORE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "server/store/db.h"
+
+struct pb_store;
+
+struct pb_store_options {
+    const char *path;        /* …/platform/poppo.db; its folder exists */
+    const char *app_version; /* noted in schema_history */
+    size_t queue_max;        /* waiting writes; 0 = 4096. More are UNAVAILABLE, reason "busy" */
+};
+
+/* Opens or makes the file, brings its schema up to date (schema.h), starts the writer. */
+struct pb_store *pb_store_open(const struct pb_store_options *options,
+                               struct pb_error *err) PB_MUST_CHECK;
+/* Finishes what is queued, checkpoints, closes. Reading threads have ended or will not read again.
+ * NULL is fine. */
+void pb_store_close(struct pb_store *store);
+
+/* This thread's own read-only connection, opened at its first call and closed when the thread ends.
+ * */
+struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err) PB_MUST_CHECK;
+
+typedef int pb_store_write_fn(struct pb_db *db, void *arg, struct pb_error *err);
+/* Runs `fn` on the writer and waits until it is committed. Returns fn's failure, or the commit's
+ * (UNAVAILABLE, reason "disk_full" or "store_failed"). Not from a loop thread, not from a write
+ * function. */
+int pb_store_write(struct pb_store *store, pb_store_write_fn *fn, void *arg,
+                   struct pb_error *err) PB_MUST_CHECK;
+
+/* `err` is NULL when it is committed. On the writer thread: be quick, pass it on. */
+typedef void pb_store_done_fn(void *arg, const struct pb_error *err);
+/* The same without waiting, for loop threads: `done` is called exactly once if this returned 0,
+ * never if it failed (queue full). */
+int pb_store_submit(struct pb_store *store, pb_store_write_fn *fn, pb_store_done_fn *done,
+                    void *arg, struct pb_error *err) PB_MUST_CHECK;
+
+struct pb_store_stats {
+    uint64_t groups; /* commits */
+    uint64_t writes; /* functions in them */
+    uint64_t failed; /* functions whose group failed */
+    uint64_t checkpoints;
+    size_t queued;
+};
+void pb_store_stats(struct pb_store *store, struct pb_store_stats *ret_stats);
+
+#endif
