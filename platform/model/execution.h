@@ -94,7 +94,7 @@ enum pb_execution_event {
 
 /* what an attempt says at its end (message 47, attempts.outcome), the event it is for its execution
  * */
-#define PB_ATTEMPT_OUTCOMES(X)                                \
+#define PB_EXECUTION_OUTCOMES(X)                              \
     X(SUCCEEDED, "succeeded", SUCCEED)                        \
     X(FAILED, "failed", FAIL)                                 \
     X(TIMED_OUT, "timed_out", TIME_OUT)                       \
@@ -105,11 +105,11 @@ enum pb_execution_event {
     X(WAITING_QUOTA, "waiting_quota", DEFER)                  \
     X(LOST, "lost", LOSE)
 
-enum pb_attempt_outcome {
-#define X(outcome, name, event) PB_OUTCOME_##outcome,
-    PB_ATTEMPT_OUTCOMES(X)
+enum pb_execution_outcome {
+#define X(outcome, name, event) PB_EXECUTION_OUTCOME_##outcome,
+    PB_EXECUTION_OUTCOMES(X)
 #undef X
-        PB_OUTCOME_COUNT
+        PB_EXECUTION_OUTCOME_COUNT
 };
 
 #define PB_ATTEMPT_STATUSES(X)  \
@@ -137,7 +137,7 @@ enum pb_attempt_status {
     X(SCHEDULE, "schedule") \
     X(WEBHOOK, "webhook")
 
-enum pb_trigger {
+enum pb_execution_trigger {
 #define X(trigger, name) PB_TRIGGER_##trigger,
     PB_TRIGGERS(X)
 #undef X
@@ -146,26 +146,26 @@ enum pb_trigger {
 
 extern const struct pb_names PB_EXECUTION_STATUS_NAMES;
 extern const struct pb_names PB_ATTEMPT_STATUS_NAMES;
-extern const struct pb_names PB_ATTEMPT_OUTCOME_NAMES;
+extern const struct pb_names PB_EXECUTION_OUTCOME_NAMES;
 extern const struct pb_names PB_TRIGGER_NAMES;
 
 /* Where `event` leads from `from`. CONFLICT (reason "execution_" + status) if that move does not
  * exist. */
 int pb_execution_next(enum pb_execution_status from, enum pb_execution_event event,
                       enum pb_execution_status *ret_to, struct pb_error *err) PB_MUST_CHECK;
-enum pb_execution_event pb_execution_event_of(enum pb_attempt_outcome outcome);
+enum pb_execution_event pb_execution_event_of(enum pb_execution_outcome outcome);
 
 const char *pb_execution_status_name(enum pb_execution_status status);
 const char *pb_attempt_status_name(enum pb_attempt_status status);
-const char *pb_attempt_outcome_name(enum pb_attempt_outcome outcome);
-const char *pb_trigger_name(enum pb_trigger trigger);
+const char *pb_execution_outcome_name(enum pb_execution_outcome outcome);
+const char *pb_execution_trigger_name(enum pb_execution_trigger trigger);
 bool pb_execution_is_final(enum pb_execution_status status);
 /* A node has it: ASSIGNED, PREPARING, RUNNING, CANCELLING. */
 bool pb_execution_is_active(enum pb_execution_status status);
 bool pb_execution_is_waiting(enum pb_execution_status status);
 
 /* What it used so far, counted by the broker. */
-struct pb_usage {
+struct pb_execution_usage {
     int64_t calls;
     int64_t input_tokens;
     int64_t output_tokens;
@@ -190,7 +190,7 @@ struct pb_execution {
     int64_t work_item_id; /* 0 none */
     int64_t issue_number; /* 0 none */
     const char *title;
-    enum pb_trigger trigger;
+    enum pb_execution_trigger trigger;
     const char *requested_by;
     const char *dedupe_key;
     const char *prompt; /* loaded with one execution, NULL in lists */
@@ -227,7 +227,7 @@ struct pb_execution {
     const char *session_id;
     const char *model;
     int64_t num_turns;
-    struct pb_usage usage; /* all attempts together */
+    struct pb_execution_usage usage; /* all attempts together */
 
     /* the log */
     const char *logs; /* address, see server/store/log_store.h */
@@ -253,7 +253,7 @@ struct pb_attempt {
     int64_t fence;
     const char *node_id;
     enum pb_attempt_status status;
-    const char *outcome; /* PB_ATTEMPT_OUTCOMES' names; NULL while it lives */
+    const char *outcome; /* PB_EXECUTION_OUTCOMES' names; NULL while it lives */
     int64_t assigned_at;
     int64_t started_at;
     int64_t ended_at;
@@ -265,7 +265,7 @@ struct pb_attempt {
     int64_t exit_code; /* -1 unknown */
     int64_t exit_signal;
     int64_t num_turns;
-    struct pb_usage usage;
+    struct pb_execution_usage usage;
 };
 
 #endif

@@ -33,14 +33,19 @@ struct pb_execution_filter {
 };
 
 /* Inserts a QUEUED execution. `number` and `version` are given by the store: ret_number. CONFLICT,
- * reason "duplicate_trigger", when (project, dedupe_key) exists: pb_execution_find_key() tells
+ * reason "duplicate", when (project, dedupe_key) exists: pb_execution_find_key() tells
  * which. LIMITED, reason "queue_full", at PB_LIMIT_QUEUED_PER_PROJECT. */
 int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, int64_t *ret_number,
                         struct pb_error *err) PB_MUST_CHECK;
 /* With its prompt. NOT_FOUND, reason "execution_not_found". */
 int pb_execution_load(struct pb_db *db, struct pb_arena *arena, const char *id,
                       struct pb_execution **ret_execution, struct pb_error *err) PB_MUST_CHECK;
-/* NULL in ret_id if there is none. */
+/* Marks a trigger as seen, for one that makes no new execution (an answer). CONFLICT, reason
+ * "duplicate". */
+int pb_execution_take_key(struct pb_db *db, const char *project_id, const char *dedupe_key,
+                          const char *execution_id, int64_t now_ms,
+                          struct pb_error *err) PB_MUST_CHECK;
+/* The execution this trigger made or answered; NULL in ret_id if it was never seen. */
 int pb_execution_find_key(struct pb_db *db, struct pb_arena *arena, const char *project_id,
                           const char *dedupe_key, const char **ret_id,
                           struct pb_error *err) PB_MUST_CHECK;
@@ -67,7 +72,7 @@ int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
 int pb_execution_set_prompt(struct pb_db *db, const char *id, const char *prompt,
                             struct pb_error *err) PB_MUST_CHECK;
 /* Frequent and narrow; version stays. */
-int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_usage *usage,
+int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_execution_usage *usage,
                            int64_t now_ms, struct pb_error *err) PB_MUST_CHECK;
 int pb_execution_set_log(struct pb_db *db, const char *id, int64_t lines, int64_t bytes,
                          struct pb_error *err) PB_MUST_CHECK;
@@ -147,7 +152,7 @@ int pb_attempt_live(struct pb_db *db, struct pb_arena *arena, const char *projec
 int pb_attempt_save(struct pb_db *db, const struct pb_attempt *attempt,
                     struct pb_error *err) PB_MUST_CHECK;
 /* Totals over all attempts, for the execution's row. Cost is -1 if it is unknown in all of them. */
-int pb_attempt_usage_sum(struct pb_db *db, const char *execution_id, struct pb_usage *ret_usage,
-                         struct pb_error *err) PB_MUST_CHECK;
+int pb_attempt_usage_sum(struct pb_db *db, const char *execution_id,
+                         struct pb_execution_usage *ret_usage, struct pb_error *err) PB_MUST_CHECK;
 
 #endif

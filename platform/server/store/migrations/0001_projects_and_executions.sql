@@ -154,6 +154,15 @@ CREATE TABLE executions (
     UNIQUE (project_id, dedupe_key),
     UNIQUE (project_id, number)
 );
+
+-- Every trigger ever taken, those included that answered an execution instead of making one.
+CREATE TABLE trigger_keys (
+    project_id    TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    dedupe_key    TEXT NOT NULL,
+    execution_id  TEXT NOT NULL,
+    created_at    @time NOT NULL,
+    PRIMARY KEY (project_id, dedupe_key)
+);
 CREATE INDEX executions_by_time ON executions (created_at, id);
 CREATE INDEX executions_by_project ON executions (project_id, created_at, id);
 CREATE INDEX executions_by_status ON executions (status, created_at, id);
