@@ -73,16 +73,11 @@ void pb_execution_note(struct pb_platform *platform, const char *id, char stream
 
 /* --- what nodes report; called by node_hub and scheduler -------------------------------------------- */
 
-struct pb_attempt_ref {
+struct pb_attempt_claim {
     const char *project_id; /* of the link it came over; a mismatch is NOT_FOUND */
     const char *execution;
     int64_t attempt;
     int64_t fence;
-};
-
-struct pb_attempt_usage {
-    int64_t calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
-    int64_t cost_micro_usd;
 };
 
 /* attempt_result, as read from the wire. Texts may be NULL. */
@@ -93,37 +88,37 @@ struct pb_attempt_outcome {
     int64_t resume_at_ms; /* waiting_quota: when to go on */
     const char *summary, *question;
     bool no_changes;
-    const char *branch, *head_sha;
+    const char *branch, *base_sha, *head_sha;
     bool pushed;
     int64_t files_changed, insertions, deletions;
     const char *session_id;
     int64_t num_turns, cli_cost_micro_usd;
-    struct pb_attempt_usage usage;
+    struct pb_execution_usage usage;
     int64_t exit_code, signal; /* -1 = none */
     int64_t last_line;
 };
 
-int pb_execution_accepted(struct pb_platform *platform, const struct pb_attempt_ref *ref,
+int pb_execution_accepted(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                           struct pb_error *err) PB_MUST_CHECK;
 /* The node will not take it (bad settings, no slot, disk): queued again, or failed when `kind` says that
  * trying again cannot help. */
-int pb_execution_refused(struct pb_platform *platform, const struct pb_attempt_ref *ref,
+int pb_execution_refused(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                          const char *kind, const char *reason, struct pb_error *err) PB_MUST_CHECK;
 /* state: preparing|running|publishing */
-int pb_execution_progress(struct pb_platform *platform, const struct pb_attempt_ref *ref,
+int pb_execution_progress(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                           const char *state, const char *detail, const char *session_id,
                           struct pb_error *err) PB_MUST_CHECK;
-int pb_execution_usage(struct pb_platform *platform, const struct pb_attempt_ref *ref,
-                       const struct pb_attempt_usage *usage, struct pb_error *err) PB_MUST_CHECK;
+int pb_execution_used(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                      const struct pb_execution_usage *usage, struct pb_error *err) PB_MUST_CHECK;
 /* Repeated results of an attempt that already ended are success, so that the node may forget it. */
-int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_ref *ref,
+int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                           const struct pb_attempt_outcome *outcome,
                           struct pb_error *err) PB_MUST_CHECK;
-/* The attempt is gone with its node: queued again, or failed(node_lost) after PB_LIMIT_LOST_ATTEMPTS. */
-int pb_execution_lost(struct pb_platform *platform, const struct pb_attempt_ref *ref,
+/* The attempt is gone with its node: queued again, or failed(node_lost) after PB_LIMIT_ATTEMPTS_LOST. */
+int pb_execution_lost(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                       const char *why, struct pb_error *err) PB_MUST_CHECK;
 /* Is this attempt, with this fence, still the one that may act? DENIED otherwise. */
-int pb_execution_check_fence(struct pb_platform *platform, const struct pb_attempt_ref *ref,
+int pb_execution_check_fence(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                              struct pb_error *err) PB_MUST_CHECK;
 
 #endif

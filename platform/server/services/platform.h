@@ -21,6 +21,7 @@
 struct pb_auth;
 struct pb_events;
 struct pb_github;
+struct pb_github;
 struct pb_github_effects;
 struct pb_github_sync;
 struct pb_http_client;
@@ -57,7 +58,8 @@ struct pb_platform {
     struct pb_pool *pool;        /* handlers and node messages */
     struct pb_pool *slow_pool;   /* checks and other calls that wait for the outside */
     struct pb_http_client *http; /* outgoing calls */
-    struct pb_github *github;    /* github_client.h: pb_github_new/stop/free; before the vault's users start */
+    struct pb_github
+        *github; /* github_client.h: pb_github_new/stop/free; before the vault's users start */
     struct pb_store *store;
     struct pb_log_store *log_store;
     struct pb_vault *vault;

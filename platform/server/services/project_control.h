@@ -26,7 +26,7 @@ struct pb_project_secrets {
 };
 
 /* Gives an unused id from the repository's name when project->id is NULL. CONFLICT with reason
- * "project_exists" (same repository) or "id_taken". */
+ * "repository_taken" or "project_exists" (the id). */
 int pb_project_create(struct pb_platform *platform, struct pb_project *project,
                       const struct pb_project_secrets *secrets, const struct pb_principal *who,
                       struct pb_arena *arena, struct pb_error *err) PB_MUST_CHECK;
@@ -34,7 +34,7 @@ int pb_project_create(struct pb_platform *platform, struct pb_project *project,
 int pb_project_update(struct pb_platform *platform, struct pb_project *project,
                       const struct pb_project_secrets *secrets, const struct pb_principal *who,
                       struct pb_error *err) PB_MUST_CHECK;
-/* start: active; stop: stopped (running executions end first by themselves); restart: the agent anew. */
+/* start: active. stop: stopped; what runs is cancelled, what is queued waits. restart: the agent anew. */
 int pb_project_start(struct pb_platform *platform, const char *id, const struct pb_principal *who,
                      struct pb_error *err) PB_MUST_CHECK;
 int pb_project_stop(struct pb_platform *platform, const char *id, const struct pb_principal *who,

@@ -1,0 +1,337 @@
+#include "server/api/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "server/api/body.h"
+#include "server/api/problem.h"
+#include "server/api/request.h"
+#include "server/api/static_files.h"
+#include "server/middleware/authenticate.h"
+#include "server/middleware/security_headers.h"
+#include "server/services/platform.h"
+#include "server/store/store.h"
+
+typedef int pb_handler(struct pb_request *req, struct pb_error *err);
+
+#define BODY_BEGIN(schema) static const struct pb_body_member BODY_##schema[] = {
+#define MEMBER(name, kind, required, nullable, min, max, words) \
+    {name, PB_BODY_##kind, required, nullable, min, max, words},
+#define BODY_END {NULL, PB_BODY_TEXT, false, false, 0, 0, NULL}};
+#define ROUTE(method, path, permission, pool, handler, body) pb_handler handler;
+#include "server/api/routes.def"
+#undef BODY_BEGIN
+#undef MEMBER
+#undef BODY_END
+#undef ROUTE
+
+enum route_pool { ROUTE_QUICK, ROUTE_SLOW };
+
+struct route {
+    const char *method;
+    const char *path;
+    enum pb_permission permission;
+    enum route_pool pool;
+    pb_handler *handler;
+    const struct pb_body_member *body;
+};
+
+static const struct route ROUTES[] = {
+#define BODY_BEGIN(schema)
+#define MEMBER(...)
+#define BODY_END
+#define ROUTE(method, path, permission, pool, handler, body) \
+    {#method, path, PB_PERMIT_##permission, ROUTE_##pool, handler, body},
+#include "server/api/routes.def"
+#undef BODY_BEGIN
+#undef MEMBER
+#undef BODY_END
+#undef ROUTE
+};
+
+enum { ROUTE_COUNT = sizeof(ROUTES) / sizeof(ROUTES[0]) };
+
+struct pb_router {
+    struct pb_platform *platform;
+    struct pb_static_files *files;
+};
+
+/* One request on its way to a pool thread. */
+struct job {
+    struct pb_router *router;
+    struct pb_http_exchange *exchange;
+    const struct route *route;
+    const char *id; /* inside the exchange's path */
+    size_t id_len;
+};
+
+struct pb_router *pb_router_new(struct pb_platform *platform, struct pb_static_files *files,
+                                struct pb_error *err)
+{
+    struct pb_router *router = calloc(1, sizeof(*router));
+
+    if (!router) {
+        (void)pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    router->platform = platform;
+    router->files = files;
+    return router;
+}
+
+void pb_router_free(struct pb_router *router)
+{
+    free(router);
+}
+
+size_t pb_router_routes(struct pb_route_info *ret_routes, size_t max)
+{
+    for (size_t i = 0; i < ROUTE_COUNT && i < max; i++)
+        ret_routes[i] = (struct pb_route_info){ROUTES[i].method, ROUTES[i].path, ROUTES[i].permission};
+    return ROUTE_COUNT;
+}
+
+/* "{id}" in a pattern stands for one path segment that is not empty. */
+static bool path_matches(const char *pattern, const char *path, const char **ret_id, size_t *ret_len)
+{
+    *ret_id = NULL;
+    *ret_len = 0;
+    while (*pattern && *path) {
+        if (*pattern == '{') {
+            *ret_id = path;
+            *ret_len = strcspn(path, "/");
+            if (*ret_len == 0)
+                return false;
+            pattern = strchr(pattern, '}') + 1;
+            path += *ret_len;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *pattern == *path;
+}
+
+int pb_router_match(const char *method, const char *path, const char **ret_id, size_t *ret_id_len,
+                    int *ret_status)
+{
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+
+    *ret_status = 404;
+    for (int i = 0; i < ROUTE_COUNT; i++) {
+        if (!path_matches(ROUTES[i].path, path, ret_id, ret_id_len))
+            continue;
+        if (strcmp(ROUTES[i].method, wanted) == 0)
+            return i;
+        *ret_status = 405;
+    }
+    return -1;
+}
+
+static void reply(struct pb_http_exchange *exchange, int status, const char *content_type,
+                  const struct pb_http_header *more, size_t more_count, const struct pb_buf *body,
+                  const char *request_id)
+{
+    struct pb_http_header headers[PB_REQUEST_HEADERS + PB_SECURITY_HEADERS + 3];
+    size_t count = pb_security_headers(headers, 0, pb_http_is_tls(exchange));
+
+    headers[count++] = (struct pb_http_header){"X-Request-Id", request_id};
+    headers[count++] = (struct pb_http_header){"Cache-Control", "no-store"};
+    if (body->len > 0)
+        headers[count++] = (struct pb_http_header){"Content-Type", content_type};
+    for (size_t i = 0; i < more_count; i++)
+        headers[count++] = more[i];
+    pb_http_reply(exchange, status, headers, count, body->data, body->len);
+}
+
+/* A refusal made on the loop, before there is a request. */
+static void refuse(struct pb_http_exchange *exchange, int status, const char *title,
+                   const char *code, const char *detail)
+{
+    static const struct pb_http_header RETRY[] = {{"Retry-After", "1"}};
+    char id[PB_ULID_TEXT];
+    struct pb_buf body;
+
+    pb_ulid(id);
+    pb_buf_init(&body, 4096);
+    pb_problem_write_status(&body, status, title, code, detail, id);
+    reply(exchange, status, "application/problem+json", RETRY, status == 503, &body, id);
+    pb_buf_release(&body);
+}
+
+static void collect_field(void *arg, const struct pb_error *err)
+{
+    pb_request_field(arg, err);
+}
+
+static int read_body(struct pb_request *req, const struct route *route, struct pb_json **ret_root,
+                     struct pb_error *err)
+{
+    const char *type = pb_http_header(req->exchange, "Content-Type");
+    const char *text;
+    size_t len;
+
+    if (!route->body)
+        return 0;
+    if (!type || strncasecmp(type, "application/json", 16) != 0)
+        return pb_fail(err, PB_ERROR_UNSUPPORTED, "the body must be application/json");
+    text = pb_http_body(req->exchange, &len);
+    *ret_root = pb_json_parse(text, len, err);
+    if (!*ret_root)
+        return pb_fail_in(err, "the body is not valid JSON");
+    if (!pb_json_is_object(*ret_root))
+        return pb_fail(err, PB_ERROR_INVALID, "the body must be a JSON object");
+    req->body = *ret_root;
+    pb_body_check(req->body, route->body, collect_field, req);
+    return req->field_count > 0 ? pb_request_fields_fail(req, err) : 0;
+}
+
+static int read_id(struct pb_request *req, const struct job *job, struct pb_error *err)
+{
+    char *id;
+
+    if (!job->id)
+        return 0;
+    id = pb_arena_alloc(req->arena, job->id_len + 1);
+    if (!id)
+        return pb_fail(err, PB_ERROR_LIMITED, "request too large");
+    if (!pb_http_decode(job->id, job->id_len, false, id))
+        return pb_fail(err, PB_ERROR_NOT_FOUND, "no such thing");
+    req->id = id;
+    return 0;
+}
+
+static int authorize(struct pb_request *req, const struct route *route, struct pb_error *err)
+{
+    if (route->permission == PB_PERMIT_PUBLIC)
+        return 0;
+    if (pb_authenticate(req->platform->auth, req->exchange, req->request_id, req->arena, &req->who,
+                        err) < 0)
+        return -1;
+    if (!pb_role_may(req->who->role, route->permission))
+        return pb_fail_reason(err, PB_ERROR_DENIED, "role",
+                              "your role may not do this; an administrator can change it");
+    return 0;
+}
+
+static int answer(struct pb_request *req, const struct job *job, struct pb_json **ret_root,
+                  struct pb_error *err)
+{
+    req->db = pb_store_reader(req->platform->store, err);
+    if (!req->db)
+        return -1;
+    if (authorize(req, job->route, err) < 0 || read_id(req, job, err) < 0 ||
+        read_body(req, job->route, ret_root, err) < 0)
+        return -1;
+    if (job->route->handler(req, err) < 0)
+        return -1;
+    if (pb_buf_failed(&req->out))
+        return pb_fail(err, PB_ERROR_INTERNAL, "reply larger than %zu bytes", req->out.max);
+    return 0;
+}
+
+static void add_retry_after(struct pb_request *req, const struct pb_error *err)
+{
+    if (err->code == PB_ERROR_UNAVAILABLE || err->code == PB_ERROR_LIMITED)
+        pb_request_header(req, "Retry-After", "2");
+    if (err->code == PB_ERROR_UNAUTHENTICATED)
+        pb_request_header(req, "WWW-Authenticate", "Bearer");
+}
+
+static void reply_problem(struct pb_request *req, const struct job *job, const struct pb_error *err)
+{
+    int status = pb_error_http_status(err->code);
+
+    if (status >= 500)
+        pb_log_fail(PB_LOG_WARN, "api", err, "request=%s %s %s", req->request_id,
+                    job->route->method, job->route->path);
+    else
+        pb_log_debug("api", "request=%s %s %s status=%d code=%s", req->request_id,
+                     job->route->method, job->route->path, status, pb_error_reason(err));
+    add_retry_after(req, err);
+    pb_buf_clear(&req->out);
+    pb_problem_write(&req->out, err, req->fields, req->field_count, req->request_id);
+    reply(req->exchange, status, "application/problem+json", req->headers, req->header_count,
+          &req->out, req->request_id);
+}
+
+static void run(void *arg)
+{
+    struct job *job = arg;
+    struct pb_json *root = NULL;
+    struct pb_arena arena;
+    struct pb_error err;
+    char id[PB_ULID_TEXT];
+    struct pb_request req = {
+        .platform = job->router->platform,
+        .exchange = job->exchange,
+        .arena = &arena,
+        .request_id = id,
+        .status = 200,
+        .content_type = "application/json",
+    };
+
+    pb_ulid(id);
+    pb_arena_init(&arena, PB_REQUEST_ARENA_MAX);
+    pb_buf_init(&req.out, PB_REQUEST_REPLY_MAX);
+    pb_json_writer_init(&req.json, &req.out);
+    if (answer(&req, job, &root, &err) < 0)
+        reply_problem(&req, job, &err);
+    else if (!req.is_answered)
+        reply(req.exchange, req.status, req.content_type, req.headers, req.header_count, &req.out, id);
+    pb_buf_release(&req.out);
+    pb_json_free(root);
+    pb_arena_release(&arena);
+    free(job);
+}
+
+static bool is_api(const char *path)
+{
+    return pb_text_starts(path, "/api/") || strcmp(path, "/healthz") == 0 ||
+           strcmp(path, "/readyz") == 0;
+}
+
+static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange)
+{
+    struct pb_platform *platform = router->platform;
+    int status;
+    struct job found = {.router = router, .exchange = exchange};
+    int index = pb_router_match(pb_http_method(exchange), pb_http_path(exchange), &found.id,
+                                &found.id_len, &status);
+    struct job *job;
+
+    if (index < 0 && status == 405) {
+        refuse(exchange, 405, "Not allowed", "method_not_allowed",
+               "This address does not take that method");
+        return;
+    }
+    if (index < 0) {
+        refuse(exchange, 404, "Not found", "not_found", "There is no such endpoint");
+        return;
+    }
+    found.route = &ROUTES[index];
+    job = malloc(sizeof(*job));
+    if (job)
+        *job = found;
+    if (job && pb_pool_submit(found.route->pool == ROUTE_SLOW ? platform->slow_pool : platform->pool,
+                              run, job))
+        return;
+    free(job);
+    refuse(exchange, 503, "Not available right now", "busy", "The platform is busy; try again");
+}
+
+void pb_router_handle(void *arg, struct pb_http_exchange *exchange)
+{
+    struct pb_router *router = arg;
+
+    if (is_api(pb_http_path(exchange)))
+        dispatch(router, exchange);
+    else if (router->files)
+        pb_static_files_answer(router->files, exchange);
+    else
+        refuse(exchange, 404, "Not found", "not_found", "There is no web UI here");
+}
