@@ -1,0 +1,19 @@
+// The demo's repository: a very small program with a test, and four issues in two languages.
+export const FILES = {
+  'README.md': '# sample-app\n\nGreets people. Run it with `python3 greet.py NAME`, test it with `python3 -m unittest`.\n',
+  'greet.py': 'def greet(name):\n    return f"Hello, {name}!"\n\n\nif __name__ == "__main__":\n    import sys\n\n    print(greet(sys.argv[1]))\n',
+  'test_greet.py':
+    'import unittest\n\nfrom greet import greet\n\n\nclass Greet(unittest.TestCase):\n    def test_greets_by_name(self):\n        self.assertEqual(greet("Poppo"), "Hello, Poppo!")\n\n\nif __name__ == "__main__":\n    unittest.main()\n',
+  '.gitignore': '__pycache__/\n',
+};
+
+export const ISSUES = [
+  {
+    title: 'Greet people in Japanese too',
+    body: 'Many of our users read Japanese. `greet("ポッポ", "ja")` should say こんにちは.\n\n- [ ] a second language\n- [ ] a test for it\n',
+    labels: ['poppo'],
+  },
+  { title: 'README に使い方の例を追加してください', body: '初めて使う人のために、コマンドの実行例を README に載せたいです。', labels: ['poppo'] },
+  { title: 'あいさつの言語を環境変数で選べるようにする', body: '毎回引数で渡すのは面倒なので、環境変数でも選べるようにしてください。', labels: ['poppo'] },
+  { title: 'Crash when the name is empty', body: '`greet("")` gives “Hello, !”. It should refuse an empty name with a clear error.\n\nAdd the label `poppo` to this issue to see a run from the start.', labels: [] },
+];
