@@ -149,8 +149,8 @@ extern const struct pb_names PB_ATTEMPT_STATUS_NAMES;
 extern const struct pb_names PB_EXECUTION_OUTCOME_NAMES;
 extern const struct pb_names PB_TRIGGER_NAMES;
 
-/* Where `event` leads from `from`. CONFLICT (reason "execution_" + status) if that move does not
- * exist. */
+/* Where `event` leads from `from`. CONFLICT, reason "already_final" or "not_now", if there is no
+ * such move. */
 int pb_execution_next(enum pb_execution_status from, enum pb_execution_event event,
                       enum pb_execution_status *ret_to, struct pb_error *err) PB_MUST_CHECK;
 enum pb_execution_event pb_execution_event_of(enum pb_execution_outcome outcome);

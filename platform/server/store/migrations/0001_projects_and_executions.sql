@@ -154,6 +154,14 @@ CREATE TABLE executions (
     UNIQUE (project_id, dedupe_key),
     UNIQUE (project_id, number)
 );
+CREATE INDEX executions_by_time ON executions (created_at, id);
+CREATE INDEX executions_by_project ON executions (project_id, created_at, id);
+CREATE INDEX executions_by_status ON executions (status, created_at, id);
+CREATE INDEX executions_by_project_status ON executions (project_id, status, created_at, id);
+CREATE INDEX executions_by_work_item ON executions (work_item_id, created_at, id);
+CREATE INDEX executions_queue ON executions (priority, created_at, id) WHERE status = 'queued';
+CREATE INDEX executions_quota ON executions (available_at) WHERE status IN ('queued', 'waiting_quota');
+CREATE INDEX executions_completed ON executions (completed_at, status, cost_micro_usd) WHERE completed_at IS NOT NULL;
 
 -- Every trigger ever taken, those included that answered an execution instead of making one.
 CREATE TABLE trigger_keys (
@@ -163,14 +171,6 @@ CREATE TABLE trigger_keys (
     created_at    @time NOT NULL,
     PRIMARY KEY (project_id, dedupe_key)
 );
-CREATE INDEX executions_by_time ON executions (created_at, id);
-CREATE INDEX executions_by_project ON executions (project_id, created_at, id);
-CREATE INDEX executions_by_status ON executions (status, created_at, id);
-CREATE INDEX executions_by_project_status ON executions (project_id, status, created_at, id);
-CREATE INDEX executions_by_work_item ON executions (work_item_id, created_at, id);
-CREATE INDEX executions_queue ON executions (priority, created_at, id) WHERE status = 'queued';
-CREATE INDEX executions_quota ON executions (available_at) WHERE status IN ('queued', 'waiting_quota');
-CREATE INDEX executions_completed ON executions (completed_at, status, cost_micro_usd) WHERE completed_at IS NOT NULL;
 
 -- Kept in step by the store with every insert and change of status.
 CREATE TABLE execution_counts (
