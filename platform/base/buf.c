@@ -142,14 +142,13 @@ char *pb_buf_reserve(struct pb_buf *buf, size_t len)
 
 void pb_buf_consume(struct pb_buf *buf, size_t len)
 {
-    if (len == 0)
+    if (!buf->data)
         return;
     if (len > buf->len)
         len = buf->len;
     buf->len -= len;
     memmove(buf->data, buf->data + len, buf->len);
-    if (buf->data)
-        buf->data[buf->len] = '\0';
+    buf->data[buf->len] = '\0';
 }
 
 bool pb_buf_failed(const struct pb_buf *buf)
