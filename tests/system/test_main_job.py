@@ -1,0 +1,183 @@
+"""The main job through the front door: label → run → branch, pull request, comment, labels → reply → second commit."""
+
+import json
+
+import pytest
+import rig
+from rig import GitHub, Installation, Messages, ordinary_user, until
+
+
+@pytest.fixture(scope="module")
+def messages():
+    stand_in = Messages()
+    yield stand_in
+    stand_in.stop()
+
+
+@pytest.fixture
+def github(tmp_path):
+    tmp_path.chmod(0o755)
+    stand_in = GitHub(tmp_path / "github")
+    yield stand_in
+    stand_in.stop()
+
+
+@pytest.fixture
+def platform(github, messages):
+    made = Installation(github, messages).start().setup()
+    yield made
+    made.remove()
+
+
+def settled(github, number, label):
+    """The platform's word on GitHub: exactly this label of ours, one comment."""
+    def probe():
+        ours = {name for name in github.labels(number) if name.startswith("poppo:")}
+        return ours == {f"poppo:{label}"} and len(github.comments(number)) == 1
+
+    until(f"issue {number} is labelled {label} with one comment", probe, 20)
+
+
+def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(platform, github):
+    platform.project()
+    number = github.issue("Please write a note")
+    done = platform.wait(1, "succeeded")
+    settled(github, number, "done")
+    assert done["branch"] == f"poppo/issue-{number}"
+    pull = until("the pull request is known", lambda: platform.execution(1)["pull_request"])
+    assert [p["number"] for p in github.pulls()] == [pull["number"]]
+    assert github.pulls()[0]["draft"] is True
+    assert github.git("show", f"{done['branch']}:notes/issue-{number}.md") == "Note of round 1"
+    assert "eyes" in [r["content"] for r in github.repo["issues"][str(number)]["reactions"]]
+    assert done["cost_usd"] > 0 and done["usage"]["output_tokens"] > 0 and done["session_id"]
+
+    github.comment(number, "Once more, please")
+    again = platform.wait(2, "succeeded")
+    settled(github, number, "done")
+    assert again["trigger"] == "comment" and again["session_id"] == done["session_id"]
+    assert github.git("show", f"{done['branch']}:notes/issue-{number}.md").splitlines() == ["Note of round 1", "Note of round 2"]
+    assert len(github.pulls()) == 1
+    assert github.git("rev-list", "--count", f"main..{done['branch']}") == "2"
+    github.check_contract()
+
+
+def test_the_log_is_numbered_lines_that_can_be_read_by_range(platform, github):
+    platform.project()
+    github.issue("Count [[poppo-rig: lines=3000]]")
+    done = platform.wait(1, "succeeded")
+    lines = platform.all_lines(done)
+    assert len(lines) == done["log"]["lines"] and done["log"]["complete"]
+    assert platform.lines(done, start=5, count=3) == lines[5:8]
+    assert platform.lines(done, tail=4) == lines[-4:]
+    assert all(line.split(" ", 2)[0].isdigit() for line in lines)
+
+
+def test_a_japanese_project_speaks_japanese(platform, github):
+    platform.project(language="ja")
+    number = github.issue("使い方のメモを追加してください", "よろしくお願いします。🐦")
+    done = platform.wait(1, "succeeded")
+    settled(github, number, "done")
+    assert "対応しました" in done["summary"]
+    assert any("\u3040" <= letter <= "\u30ff" for letter in github.comments(number)[0]["body"])
+    until("the pull request is known", lambda: platform.execution(1)["pull_request"])
+    pull = github.repo["issues"][str(github.pulls()[0]["number"])]
+    assert "使い方のメモ" in pull["title"] and any("\u3040" <= letter <= "\u30ff" for letter in pull["body"])
+
+
+def test_a_question_waits_for_a_reply_and_goes_on_in_the_same_session(platform, github):
+    platform.project()
+    number = github.issue("Decide [[poppo-rig: ask]]")
+    asked = platform.wait(1, "waiting_input")
+    settled(github, number, "needs-input")
+    assert "Which language" in asked["question"]
+    assert "Which language" in github.comments(number)[0]["body"]
+    github.comment(number, "English, please. [[poppo-rig: write=answer.txt text=English]]")
+    done = platform.wait(1, "succeeded")
+    settled(github, number, "done")
+    assert done["session_id"] == asked["session_id"] and done["attempt_count"] == 2
+    assert github.git("show", f"{done['branch']}:answer.txt") == "English"
+
+
+def test_nothing_to_change_is_a_success_without_a_pull_request(platform, github):
+    platform.project()
+    number = github.issue("Look [[poppo-rig: nochange]]")
+    done = platform.wait(1, "succeeded")
+    settled(github, number, "done")
+    assert done["no_changes"] is True and github.pulls() == []
+
+
+def test_a_label_or_comment_by_someone_without_write_access_starts_nothing(platform, github):
+    platform.project()
+    strangers = github.issue("Do harm", labels=())
+    github.control("label", repo=github.name, number=strangers, label="poppo", login="stranger")
+    allowed = github.issue("Do good")
+    platform.wait(1, "succeeded")
+    github.comment(allowed, "Do harm", login="stranger")
+    github.comment(allowed, "Do more good", login="writer")
+    platform.wait(2, "succeeded")
+    assert {e["issue_number"] for e in platform.executions()} == {allowed}
+    assert len(platform.executions()) == 2
+
+
+def test_cancel_ends_a_run_and_leaves_nothing_behind(platform, github):
+    platform.project()
+    number = github.issue("Slow [[poppo-rig: sleep=300]]")
+    running = platform.wait(1, "running")
+    until("the tool runs", lambda: platform.processes("sleep"))
+    platform.api("POST", f"/api/executions/{running['id']}/cancel")
+    platform.wait(1, "cancelled", deadline=30)
+    until("nothing of the run is left", lambda: not platform.processes("claude") and not platform.processes("sleep"))
+    settled(github, number, "failed")
+
+
+def test_the_previous_cli_does_the_same_job(github, messages):
+    platform = Installation(github, messages, claude_path=rig.claude("previous")).start().setup()
+    try:
+        platform.project()
+        number = github.issue("Please write a note")
+        done = platform.wait(1, "succeeded")
+        github.comment(number, "Once more")
+        again = platform.wait(2, "succeeded")
+        assert again["session_id"] == done["session_id"]
+        assert github.git("rev-list", "--count", f"main..{done['branch']}") == "2"
+    finally:
+        platform.remove()
+
+
+@pytest.mark.skipif(ordinary_user() is None, reason="only root can become another user")
+def test_an_ordinary_user_can_run_it_all(github, messages):
+    platform = Installation(github, messages, user=ordinary_user()).start().setup()
+    try:
+        platform.project()
+        number = github.issue("Please write a note")
+        platform.wait(1, "succeeded")
+        settled(github, number, "done")
+    finally:
+        platform.remove()
+
+
+def test_no_credential_is_where_it_does_not_belong(platform, github, messages):
+    platform.project()
+    github.issue("Look around [[poppo-rig: env]]")
+    running = platform.wait(1, "running", "succeeded")
+    found = [pid for pid in platform.processes() for place in ("environ", "cmdline") if holds_secret(f"/proc/{pid}/{place}")]
+    assert found == []
+    done = platform.wait(1, "succeeded")
+    for line in platform.all_lines(done):
+        assert rig.TOKEN not in line and rig.KEY not in line
+    for comment in github.repo["comments"]:
+        assert rig.TOKEN not in comment["body"] and rig.KEY not in comment["body"]
+    platform.stop()
+    leaks = [str(path) for path in platform.folder.rglob("*") if path.is_file() and holds_secret(path)]
+    assert leaks == []
+    assert {r["key"] for r in messages.ask("requests") if r["path"].startswith("/v1/messages")} == {rig.KEY}
+    assert running and json.dumps(done)
+
+
+def holds_secret(path):
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return False
+    return rig.TOKEN.encode() in data or rig.KEY.encode() in data
