@@ -32,10 +32,19 @@ enum pb_github_kind {
     PB_GITHUB_CONTENT, /* a write people are notified of       */
 };
 
+/* A token that must wait. */
+struct pb_github_pause {
+    int64_t remaining; /* -1 = unknown */
+    int64_t reset_at_ms;
+    int64_t retry_at_ms;
+};
+
 struct pb_github_limits_options {
     int64_t pace_ms; /* between two writes of one token; 1000 at github.com */
-    /* Told when a token must wait (wall clock), so that a restart does not forget. May be NULL. */
-    void (*remember)(void *arg, const char *token_hash, int64_t retry_at_ms);
+    /* What must survive a restart: until when a token must wait (wall clock). `remember` is told when that
+     * changes, `recall` is asked once for a token not seen before (0 = nothing known). May be NULL. */
+    void (*remember)(void *arg, const char *token_hash, const struct pb_github_pause *pause);
+    int64_t (*recall)(void *arg, const char *token_hash);
     void *arg;
 };
 
@@ -53,10 +62,6 @@ struct pb_github_limits *pb_github_limits_new(const struct pb_github_limits_opti
 void pb_github_limits_free(struct pb_github_limits *limits);
 /* Turns being waited for end with UNAVAILABLE, as do later ones. */
 void pb_github_limits_stop(struct pb_github_limits *limits);
-
-/* What was remembered before a restart. */
-void pb_github_limits_restore(struct pb_github_limits *limits, const char *token_hash,
-                              int64_t retry_at_ms);
 
 /* Success is followed by exactly one end. */
 int pb_github_limits_begin(struct pb_github_limits *limits, const char *token_hash,
