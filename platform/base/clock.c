@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { MS_PER_SECOND = 1000, SECONDS_PER_DAY = 86400 };
+static const int64_t MS_PER_SECOND = 1000;
+static const int64_t SECONDS_PER_DAY = 86400;
 /* 0000-01-01 and the last millisecond of 9999: what four digits can say. */
 static const int64_t TEXT_MIN_MS = -62167219200000;
 static const int64_t TEXT_MAX_MS = 253402300799999;
@@ -64,7 +65,7 @@ static void date_of_days(int64_t days, int64_t *ret_year, int *ret_month, int *r
 
 void pb_clock_format(int64_t wall_ms, char ret_text[PB_CLOCK_TEXT])
 {
-    int64_t day_ms = (int64_t)SECONDS_PER_DAY * MS_PER_SECOND;
+    int64_t day_ms = SECONDS_PER_DAY * MS_PER_SECOND;
     int64_t days;
     int64_t rest;
     int64_t year;
@@ -161,9 +162,8 @@ bool pb_clock_parse(const char *text, int64_t *ret_wall_ms)
         return false;
     if (!take_fraction(&at, &ms) || !take_offset(&at, &offset) || *at)
         return false;
-    *ret_wall_ms = (days_of_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 +
-                    second - offset * 60) *
-                       MS_PER_SECOND +
-                   ms;
+    minute += hour * 60 - offset;
+    second += minute * 60;
+    *ret_wall_ms = (days_of_date(year, month, day) * SECONDS_PER_DAY + second) * MS_PER_SECOND + ms;
     return true;
 }

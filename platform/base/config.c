@@ -44,7 +44,7 @@ struct unit {
 };
 
 static const struct unit DURATIONS[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 86400 * 1000},
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
 };
 static const struct unit SIZES[] = {
     {"", 1}, {"k", 1LL << 10}, {"m", 1LL << 20}, {"g", 1LL << 30}, {"t", 1LL << 40},
@@ -415,7 +415,7 @@ void pb_config_help(const struct pb_config *config, struct pb_buf *buf)
 
         pb_buf_text(buf, "  --");
         for (const char *c = row->name; *c; c++)
-            pb_buf_char(buf, *c == '_' ? '-' : *c);
+            pb_buf_char(buf, (char)(*c == '_' ? '-' : *c));
         pb_buf_format(buf, "=%s\n        %s", KINDS[row->kind], row->help);
         if (row->otherwise[0] && !row->secret)
             pb_buf_format(buf, " (%s)", row->otherwise);

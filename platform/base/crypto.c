@@ -115,8 +115,8 @@ static int fail_openssl(struct pb_error *err, enum pb_error_code code, const cha
     return pb_fail(err, code, "%s", what);
 }
 
-static bool encrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, const void *aad, size_t aad_len,
-                    const void *plain, size_t len, uint8_t *out)
+static bool gcm_encrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, const void *aad, size_t aad_len,
+                        const void *plain, size_t len, uint8_t *out)
 {
     uint8_t *cipher = out + IV_BYTES;
     int n = 0;
@@ -143,7 +143,7 @@ int pb_seal(const uint8_t key[PB_KEY_BYTES], const void *aad, size_t aad_len, co
         return pb_fail(err, PB_ERROR_TOO_LARGE, "no room for the sealed value");
     ctx = EVP_CIPHER_CTX_new();
     pb_random(out, IV_BYTES);
-    ok = ctx && encrypt(ctx, key, aad, aad_len, plain, len, out);
+    ok = ctx && gcm_encrypt(ctx, key, aad, aad_len, plain, len, out);
     EVP_CIPHER_CTX_free(ctx);
     if (!ok)
         return fail_openssl(err, PB_ERROR_INTERNAL, "sealing failed");
@@ -151,8 +151,8 @@ int pb_seal(const uint8_t key[PB_KEY_BYTES], const void *aad, size_t aad_len, co
     return 0;
 }
 
-static bool decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, const void *aad, size_t aad_len,
-                    const uint8_t *sealed, size_t len, uint8_t *out)
+static bool gcm_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, const void *aad, size_t aad_len,
+                        const uint8_t *sealed, size_t len, uint8_t *out)
 {
     const uint8_t *cipher = sealed + IV_BYTES;
     uint8_t tag[TAG_BYTES];
@@ -184,7 +184,7 @@ int pb_unseal(const uint8_t key[PB_KEY_BYTES], const void *aad, size_t aad_len, 
     if (!out)
         return pb_fail(err, PB_ERROR_TOO_LARGE, "no room for the unsealed value");
     ctx = EVP_CIPHER_CTX_new();
-    ok = ctx && decrypt(ctx, key, aad, aad_len, sealed, plain_len, out);
+    ok = ctx && gcm_decrypt(ctx, key, aad, aad_len, sealed, plain_len, out);
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         pb_wipe(out, plain_len); /* nothing unauthenticated is left to be used by mistake */

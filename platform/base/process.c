@@ -144,7 +144,7 @@ IN_CHILD int child(void *arg)
 
     if (prepare(launch)) {
         (void)sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
         for (const char *path = launch->paths; *path; path += strlen(path) + 1) {
             (void)execve(path, argv, envp ? envp : NOTHING);
             if (errno != ENOENT && errno != ENOTDIR)

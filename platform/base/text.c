@@ -46,7 +46,7 @@ bool pb_text_equal(const char *a, const char *b)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 bool pb_text_equal_nocase(const char *a, const char *b)
@@ -267,8 +267,9 @@ bool pb_unhex(const char *text, void *ret_data, size_t size)
         return false;
     for (size_t i = 0; i < size * 2; i++)
         if (hex_value(text[i]) < 0)
-            return false;
+            return false; /* before anything is written */
     for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        bytes[i] =
+            (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
     return true;
 }
