@@ -94,7 +94,7 @@ struct pb_log_info {
     bool complete;
 };
 /* A log nobody has written to yet is empty, not an error. */
-int pb_log_info(struct pb_log_store *logs, const char *execution, struct pb_log_info *ret_info,
+int pb_log_stat(struct pb_log_store *logs, const char *execution, struct pb_log_info *ret_info,
                 struct pb_error *err) PB_MUST_CHECK;
 /* Next line number expected of this sender. */
 int pb_log_next_seq(struct pb_log_store *logs, const char *execution, uint32_t attempt,
