@@ -61,12 +61,15 @@ need_is_met()
     esac
 }
 
-# Prints the packages of a list that are missing; of "a|b" the first one this release has.
+# Prints the packages of a list that are missing; of "a|b" the first one this release has, "a?" only if it has it.
 packages_missing()
 {
-    local line choice
+    local line choice optional
     grep -hv '^#' "$@" | while read -r line; do
         need_is_met "$line" && continue
+        optional=
+        [ "$line" != "${line%\?}" ] && optional=yes
+        line=${line%\?}
         choice=
         for name in ${line//|/ }; do
             package_installed "$name" && continue 2
@@ -77,8 +80,10 @@ packages_missing()
                 break
             fi
         done
-        echo "${choice:-${line%%|*}}"
+        [ -n "$choice" ] || [ -n "$optional" ] || choice=${line%%|*}
+        [ -n "$choice" ] && echo "$choice"
     done
+    return 0
 }
 
 setup_packages()
