@@ -81,6 +81,7 @@ struct pb_task_exit {
 };
 
 const char *pb_task_reason_name(enum pb_task_reason reason);
+enum pb_task_reason pb_task_reason_named(const char *name); /* LOST for an unknown one */
 
 /* Returns when the process runs (or could not be started: the error says why; reason "cli_missing" when
  * argv[0] does not exist). Blocks for a few milliseconds. */
