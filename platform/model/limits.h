@@ -13,7 +13,7 @@ enum {
     PB_LIMIT_REQUEST_ARENA_BYTES = 8 << 20,
     PB_LIMIT_PAGE = 200,
     PB_LIMIT_PAGE_DEFAULT = 50,
-    PB_LIMIT_CURSOR = 256,
+    PB_LIMIT_CURSOR = 1024,
     PB_LIMIT_QUERY = 200,
 
     /* projects */

@@ -1,0 +1,461 @@
+#include "server/store/execution_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "model/limits.h"
+#include "server/store/execution_private.h"
+
+#define E(kind, member)     PB_COLUMN(kind, struct pb_execution, member)
+#define USAGE(kind, member) PB_COLUMN_OF(kind, struct pb_execution, #member, usage.member)
+
+/* What was asked: written once. */
+static const struct pb_column ASKED[] = {
+    E(TEXT, id),           E(TEXT, project_id),
+    E(INT, number),        E(INT, version),
+    E(TIME, work_item_id), E(TIME, issue_number),
+    E(TEXT, title),        PB_COLUMN_NAMED(struct pb_execution, trigger, PB_TRIGGER_NAMES),
+    E(TEXT, requested_by), E(TEXT, dedupe_key),
+    E(TEXT, driver),       E(INT, created_at),
+};
+
+/* What became of it. */
+static const struct pb_column CHANGING[] = {
+    PB_COLUMN_NAMED(struct pb_execution, status, PB_EXECUTION_STATUS_NAMES),
+    E(BOOL, resume),
+    E(INT, priority),
+    E(TIME, available_at),
+    E(TEXT, queued_reason),
+    E(INT, fence),
+    E(INT, attempt_count),
+    E(INT, lost_count),
+    E(TEXT, node_id),
+    E(TIME, cancel_requested_at),
+    E(TEXT, cancel_by),
+    E(TEXT, reason_kind),
+    E(TEXT, reason),
+    E(TEXT, summary),
+    E(TEXT, question),
+    E(BOOL, no_changes),
+    E(TEXT, branch),
+    E(TEXT, base_sha),
+    E(TEXT, head_sha),
+    E(TIME, pr_number),
+    E(TEXT, pr_url),
+    E(INT, files_changed),
+    E(INT, insertions),
+    E(INT, deletions),
+    E(TEXT, session_id),
+    E(TEXT, model),
+    E(INT, num_turns),
+    USAGE(INT, calls),
+    USAGE(INT, input_tokens),
+    USAGE(INT, output_tokens),
+    USAGE(INT, cache_read_tokens),
+    USAGE(INT, cache_write_tokens),
+    USAGE(UNKNOWN, cost_micro_usd),
+    E(TEXT, logs),
+    E(INT, log_lines),
+    E(INT, log_bytes),
+    E(TIME, started_at),
+    E(TIME, completed_at),
+    E(INT, updated_at),
+};
+
+/* Read along. */
+static const struct pb_column JOINED[] = {
+    E(TEXT, project_name), E(TEXT, github_owner), E(TEXT, github_repo),
+    E(TEXT, item),         E(TEXT, issue_url),
+};
+
+static const struct pb_columns ASKED_COLUMNS = PB_COLUMNS(ASKED);
+static const struct pb_columns CHANGING_COLUMNS = PB_COLUMNS(CHANGING);
+static const struct pb_columns JOINED_COLUMNS = PB_COLUMNS(JOINED);
+enum { COLUMNS_MAX = 64, SQL_MAX = 64 << 10 };
+
+void pb_execution_put_select(struct pb_buf *sql)
+{
+    pb_buf_text(sql, "SELECT ");
+    pb_sql_columns(sql, "e", &ASKED_COLUMNS);
+    pb_buf_text(sql, ", ");
+    pb_sql_columns(sql, "e", &CHANGING_COLUMNS);
+    pb_buf_text(sql, ", p.name, p.github_owner, p.github_repo, w.item, w.url, e.prompt "
+                     "FROM executions AS e JOIN projects AS p ON p.id = e.project_id "
+                     "LEFT JOIN work_items AS w ON w.id = e.work_item_id");
+}
+
+int pb_execution_read(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
+                      struct pb_error *err)
+{
+    int asked = (int)ASKED_COLUMNS.count, changing = (int)CHANGING_COLUMNS.count;
+
+    if (pb_rows_read(rows, 0, &ASKED_COLUMNS, arena, ret_item, err) < 0 ||
+        pb_rows_read(rows, asked, &CHANGING_COLUMNS, arena, ret_item, err) < 0)
+        return -1;
+    return pb_rows_read(rows, asked + changing, &JOINED_COLUMNS, arena, ret_item, err);
+}
+
+static int read_with_prompt(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
+                            struct pb_error *err)
+{
+    struct pb_execution *execution = ret_item;
+    int column = (int)(ASKED_COLUMNS.count + CHANGING_COLUMNS.count + JOINED_COLUMNS.count);
+    const char *prompt;
+
+    if (pb_execution_read(rows, arena, execution, err) < 0)
+        return -1;
+    prompt = pb_rows_text(rows, column);
+    execution->prompt = pb_arena_text(arena, prompt);
+    return prompt && !execution->prompt ? pb_fail_arena(err) : 0;
+}
+
+/* --- counters ------------------------------------------------------------------------------------ */
+
+static int count_one(struct pb_db *db, const char *project_id, enum pb_execution_status status,
+                     int64_t by, struct pb_error *err)
+{
+    return pb_db_run(db,
+                     "INSERT INTO execution_counts (project_id, status, count) VALUES (?1, ?2, ?3) "
+                     "ON CONFLICT (project_id, status) DO UPDATE SET "
+                     "count = execution_counts.count + excluded.count",
+                     PB_VALUES(T(project_id), T(pb_execution_status_name(status)), I(by)), NULL,
+                     err);
+}
+
+static int check_queue(struct pb_db *db, const char *project_id, struct pb_error *err)
+{
+    int64_t queued = 0;
+
+    if (pb_db_number(db,
+                     "SELECT count FROM execution_counts WHERE project_id = ?1 AND "
+                     "status = 'queued'",
+                     PB_VALUES(T(project_id)), &queued, err) < 0)
+        return -1;
+    if (queued >= PB_LIMIT_QUEUED_PER_PROJECT)
+        return pb_fail_reason(err, PB_ERROR_LIMITED, "queue_full",
+                              "%d executions of project '%s' are waiting already",
+                              PB_LIMIT_QUEUED_PER_PROJECT, project_id);
+    return 0;
+}
+
+/* --- inserting ----------------------------------------------------------------------------------- */
+
+int pb_execution_take_key(struct pb_db *db, const char *project_id, const char *dedupe_key,
+                          const char *execution_id, int64_t now_ms, struct pb_error *err)
+{
+    int64_t changed = 0;
+
+    if (pb_db_run(db,
+                  "INSERT INTO trigger_keys (project_id, dedupe_key, execution_id, created_at) "
+                  "VALUES (?1, ?2, ?3, ?4) ON CONFLICT (project_id, dedupe_key) DO NOTHING",
+                  PB_VALUES(T(project_id), T(dedupe_key), T(execution_id), I(now_ms)), &changed,
+                  err) < 0)
+        return -1;
+    if (changed == 0)
+        return pb_fail_reason(err, PB_ERROR_CONFLICT, "duplicate",
+                              "'%s' was taken already in project '%s'", dedupe_key, project_id);
+    return 0;
+}
+
+static int insert_row(struct pb_db *db, const struct pb_execution *row, struct pb_error *err)
+{
+    struct pb_value values[COLUMNS_MAX];
+    struct pb_column all[COLUMNS_MAX];
+    struct pb_columns columns = {all, ASKED_COLUMNS.count + CHANGING_COLUMNS.count + 1};
+    struct pb_buf sql;
+    int r;
+
+    memcpy(all, ASKED, sizeof(ASKED));
+    memcpy(all + ASKED_COLUMNS.count, CHANGING, sizeof(CHANGING));
+    all[columns.count - 1] = (struct pb_column)E(TEXT, prompt);
+    pb_columns_values(&columns, row, values);
+    pb_buf_init(&sql, SQL_MAX);
+    pb_buf_text(&sql, "INSERT INTO executions (");
+    pb_sql_insert(&sql, &columns);
+    r = pb_db_run(db, pb_buf_string(&sql), &(struct pb_values){values, columns.count}, NULL, err);
+    pb_buf_release(&sql);
+    return r;
+}
+
+int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, int64_t *ret_number,
+                        struct pb_error *err)
+{
+    struct pb_execution row = *execution;
+
+    if (check_queue(db, row.project_id, err) < 0 ||
+        pb_execution_take_key(db, row.project_id, row.dedupe_key, row.id, row.created_at, err) < 0)
+        return -1;
+    if (pb_db_number(db,
+                     "SELECT coalesce(max(number), 0) + 1 FROM executions WHERE project_id = ?1",
+                     PB_VALUES(T(row.project_id)), &row.number, err) < 0)
+        return -1;
+    row.version = 1;
+    row.status = PB_EXECUTION_QUEUED;
+    if (insert_row(db, &row, err) < 0 ||
+        count_one(db, row.project_id, PB_EXECUTION_QUEUED, 1, err) < 0)
+        return pb_fail_in(err, "execution %s", row.id);
+    *ret_number = row.number;
+    return 0;
+}
+
+/* --- loading ------------------------------------------------------------------------------------- */
+
+/* The first row of "SELECT … <rest>"; NULL if there is none. */
+static int load_one(struct pb_db *db, struct pb_arena *arena, const char *rest,
+                    const struct pb_values *values, pb_read_fn *read,
+                    struct pb_execution **ret_execution, struct pb_error *err)
+{
+    void *found = NULL;
+    struct pb_buf sql;
+    int r;
+
+    pb_buf_init(&sql, SQL_MAX);
+    pb_execution_put_select(&sql);
+    pb_buf_text(&sql, rest);
+    r = pb_db_one(db, pb_buf_string(&sql), values, arena, sizeof(struct pb_execution), read, &found,
+                  err);
+    pb_buf_release(&sql);
+    if (r == 0)
+        *ret_execution = found;
+    return r;
+}
+
+static int fail_not_found(const char *id, struct pb_error *err)
+{
+    return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "execution_not_found", "no execution '%.40s'",
+                          id);
+}
+
+int pb_execution_load(struct pb_db *db, struct pb_arena *arena, const char *id,
+                      struct pb_execution **ret_execution, struct pb_error *err)
+{
+    struct pb_execution *found = NULL;
+
+    if (load_one(db, arena, " WHERE e.id = ?1", PB_VALUES(T(id)), read_with_prompt, &found, err) <
+        0)
+        return -1;
+    if (!found)
+        return fail_not_found(id, err);
+    *ret_execution = found;
+    return 0;
+}
+
+int pb_execution_newest_of(struct pb_db *db, struct pb_arena *arena, int64_t work_item_id,
+                           struct pb_execution **ret_execution, struct pb_error *err)
+{
+    return load_one(db, arena,
+                    " WHERE e.work_item_id = ?1 ORDER BY e.created_at DESC, e.id DESC LIMIT 1",
+                    PB_VALUES(I(work_item_id)), pb_execution_read, ret_execution, err);
+}
+
+int pb_execution_last_of(struct pb_db *db, struct pb_arena *arena, const char *project_id,
+                         struct pb_execution **ret_execution, struct pb_error *err)
+{
+    return load_one(db, arena,
+                    " WHERE e.project_id = ?1 ORDER BY e.created_at DESC, e.id DESC LIMIT 1",
+                    PB_VALUES(T(project_id)), pb_execution_read, ret_execution, err);
+}
+
+static int read_id(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
+                   struct pb_error *err)
+{
+    const char **id = ret_item;
+
+    *id = pb_arena_text(arena, pb_rows_text(rows, 0));
+    return *id ? 0 : pb_fail_arena(err);
+}
+
+int pb_execution_find_key(struct pb_db *db, struct pb_arena *arena, const char *project_id,
+                          const char *dedupe_key, const char **ret_id, struct pb_error *err)
+{
+    void *found = NULL;
+
+    if (pb_db_one(db,
+                  "SELECT execution_id FROM trigger_keys WHERE project_id = ?1 AND dedupe_key = ?2",
+                  PB_VALUES(T(project_id), T(dedupe_key)), arena, sizeof(const char *), read_id,
+                  &found, err) < 0)
+        return -1;
+    *ret_id = found ? *(const char **)found : NULL;
+    return 0;
+}
+
+/* --- listing ------------------------------------------------------------------------------------- */
+
+/* Parameters of the list's statement. */
+enum { BY_PROJECT = 1, BY_ITEM, BY_TITLE, BY_ISSUE, BEFORE_TIME, BEFORE_ID, LIMIT };
+
+/* One WHERE … ORDER BY … LIMIT, answered from one index; `status` NULL = any. */
+static void put_conditions(struct pb_buf *sql, const struct pb_execution_filter *filter,
+                           const char *status, bool has_position)
+{
+    pb_buf_text(sql, " WHERE 1 = 1");
+    if (filter->project_id)
+        pb_buf_format(sql, " AND x.project_id = ?%d", BY_PROJECT);
+    if (filter->work_item_id)
+        pb_buf_format(sql, " AND x.work_item_id = ?%d", BY_ITEM);
+    if (status)
+        pb_buf_format(sql, " AND x.status = '%s'", status);
+    if (filter->query && filter->query[0])
+        pb_buf_format(sql, " AND (lower(x.title) LIKE ?%d ESCAPE '\\' OR x.issue_number = ?%d)",
+                      BY_TITLE, BY_ISSUE);
+    if (has_position)
+        pb_buf_format(sql, " AND (x.created_at, x.id) < (?%d, ?%d)", BEFORE_TIME, BEFORE_ID);
+    pb_buf_format(sql, " ORDER BY x.created_at DESC, x.id DESC LIMIT ?%d", LIMIT);
+}
+
+/*
+ * The page's ids first, then their rows. With several statuses: each status's newest from its own
+ * index, merged. One statement with IN would read the history of everything else on its way.
+ */
+static void put_list(struct pb_buf *sql, const struct pb_execution_filter *filter,
+                     bool has_position)
+{
+    pb_execution_put_select(sql);
+    pb_buf_text(sql, " WHERE e.id IN (");
+    if (filter->status_count == 0) {
+        pb_buf_text(sql, "SELECT x.id FROM executions AS x");
+        put_conditions(sql, filter, NULL, has_position);
+    } else {
+        pb_buf_text(sql, "SELECT m.id FROM (");
+        for (size_t i = 0; i < filter->status_count; i++) {
+            pb_buf_text(sql, i ? " UNION ALL " : "");
+            pb_buf_text(sql, "SELECT * FROM (SELECT x.id, x.created_at FROM executions AS x");
+            put_conditions(sql, filter, pb_execution_status_name(filter->statuses[i]),
+                           has_position);
+            pb_buf_text(sql, ") AS s");
+        }
+        pb_buf_format(sql, ") AS m ORDER BY m.created_at DESC, m.id DESC LIMIT ?%d", LIMIT);
+    }
+    pb_buf_text(sql, ") ORDER BY e.created_at DESC, e.id DESC");
+}
+
+static int finish_page(struct pb_arena *arena, size_t limit, struct pb_execution_list *list,
+                       struct pb_error *err)
+{
+    const struct pb_execution *last;
+    char time[24];
+
+    if (list->count <= limit)
+        return 0;
+    list->count = limit;
+    last = &list->items[limit - 1];
+    snprintf(time, sizeof(time), "%lld", (long long)last->created_at);
+    return pb_page_next(arena, time, last->id, &list->next_cursor, err);
+}
+
+int pb_execution_list(struct pb_db *db, struct pb_arena *arena,
+                      const struct pb_execution_filter *filter, struct pb_execution_list *ret_list,
+                      struct pb_error *err)
+{
+    size_t limit = pb_page_limit(&filter->page);
+    const char *query = filter->query ? filter->query : "";
+    const char *pattern = pb_like_pattern(arena, query);
+    struct pb_execution_list list = {0};
+    struct pb_array array = {0};
+    struct pb_position position;
+    int64_t issue = -1, before = 0;
+    struct pb_buf sql;
+    int r;
+
+    if (!pattern)
+        return pb_fail_arena(err);
+    if (pb_page_position(&filter->page, arena, &position, err) < 0 ||
+        pb_position_number(&position, &before, err) < 0)
+        return -1;
+    if (!pb_parse_i64(query[0] == '#' ? query + 1 : query, 0, INT64_MAX, &issue))
+        issue = -1;
+    pb_buf_init(&sql, SQL_MAX);
+    put_list(&sql, filter, position.is_set);
+    r = pb_db_list(db, pb_buf_string(&sql),
+                   PB_VALUES(T(filter->project_id), I(filter->work_item_id), T(pattern), I(issue),
+                             I(before), T(position.key), I((int64_t)limit + 1)),
+                   arena, sizeof(struct pb_execution), pb_execution_read, &array, err);
+    pb_buf_release(&sql);
+    if (r < 0)
+        return -1;
+    list.items = array.items;
+    list.count = array.count;
+    if (finish_page(arena, limit, &list, err) < 0)
+        return -1;
+    *ret_list = list;
+    return 0;
+}
+
+/* --- changing ------------------------------------------------------------------------------------ */
+
+int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
+                      enum pb_execution_status from, struct pb_error *err)
+{
+    struct pb_value values[COLUMNS_MAX] = {T(execution->id), I(execution->version),
+                                           T(pb_execution_status_name(from))};
+    int64_t changed = 0;
+    struct pb_buf sql;
+    int r;
+
+    pb_columns_values(&CHANGING_COLUMNS, execution, values + 3);
+    pb_buf_init(&sql, SQL_MAX);
+    pb_buf_text(&sql, "UPDATE executions SET ");
+    pb_sql_assign(&sql, &CHANGING_COLUMNS, 4);
+    pb_buf_text(&sql, ", version = version + 1 WHERE id = ?1 AND version = ?2 AND status = ?3");
+    r = pb_db_run(db, pb_buf_string(&sql), &(struct pb_values){values, CHANGING_COLUMNS.count + 3},
+                  &changed, err);
+    pb_buf_release(&sql);
+    if (r < 0)
+        return -1;
+    if (changed == 0)
+        return pb_fail_reason(err, PB_ERROR_CONFLICT, "changed_meanwhile",
+                              "execution %s was changed meanwhile", execution->id);
+    if (execution->status == from)
+        return 0;
+    if (count_one(db, execution->project_id, from, -1, err) < 0)
+        return -1;
+    return count_one(db, execution->project_id, execution->status, 1, err);
+}
+
+/* One narrow UPDATE; the id is ?1. */
+static int change(struct pb_db *db, const char *sql, const struct pb_values *values,
+                  struct pb_error *err)
+{
+    int64_t changed = 0;
+
+    if (pb_db_run(db, sql, values, &changed, err) < 0)
+        return -1;
+    return changed > 0 ? 0 : fail_not_found(values->values[0].data, err);
+}
+
+int pb_execution_set_prompt(struct pb_db *db, const char *id, const char *prompt,
+                            struct pb_error *err)
+{
+    return change(db, "UPDATE executions SET prompt = ?2 WHERE id = ?1",
+                  PB_VALUES(T(id), T(prompt)), err);
+}
+
+int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_execution_usage *usage,
+                           int64_t now_ms, struct pb_error *err)
+{
+    struct pb_value cost = usage->cost_micro_usd < 0 ? T(NULL) : I(usage->cost_micro_usd);
+
+    return change(db,
+                  "UPDATE executions SET calls = ?2, input_tokens = ?3, output_tokens = ?4, "
+                  "cache_read_tokens = ?5, cache_write_tokens = ?6, cost_micro_usd = ?7, "
+                  "updated_at = ?8 WHERE id = ?1",
+                  PB_VALUES(T(id), I(usage->calls), I(usage->input_tokens), I(usage->output_tokens),
+                            I(usage->cache_read_tokens), I(usage->cache_write_tokens), cost,
+                            I(now_ms)),
+                  err);
+}
+
+int pb_execution_set_log(struct pb_db *db, const char *id, int64_t lines, int64_t bytes,
+                         struct pb_error *err)
+{
+    return change(db, "UPDATE executions SET log_lines = ?2, log_bytes = ?3 WHERE id = ?1",
+                  PB_VALUES(T(id), I(lines), I(bytes)), err);
+}
+
+int pb_execution_set_queued_reason(struct pb_db *db, const char *id, const char *reason,
+                                   struct pb_error *err)
+{
+    return change(db, "UPDATE executions SET queued_reason = ?2 WHERE id = ?1",
+                  PB_VALUES(T(id), T(reason)), err);
+}
