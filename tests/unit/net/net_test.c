@@ -67,18 +67,36 @@ static bool wait_once(struct mark *mark, const struct timespec *deadline)
     return pthread_cond_timedwait(&mark->changed, &mark->lock, deadline) == 0;
 }
 
-static struct timespec deadline_from_now(void)
+static struct timespec deadline_in(int64_t ms)
 {
-    struct timespec now;
+    struct timespec then;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    now.tv_sec += DEADLINE_MS / 1000;
-    return now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &then);
+    then.tv_sec += ms / 1000;
+    then.tv_nsec += ms % 1000 * 1000000;
+    if (then.tv_nsec >= 1000000000) {
+        then.tv_sec++;
+        then.tv_nsec -= 1000000000;
+    }
+    return then;
+}
+
+bool mark_within(struct mark *mark, int64_t ms)
+{
+    struct timespec deadline = deadline_in(ms);
+    bool happened;
+
+    pthread_mutex_lock(&mark->lock);
+    while (mark->count == 0 && wait_once(mark, &deadline))
+        ;
+    happened = mark->count > 0;
+    pthread_mutex_unlock(&mark->lock);
+    return happened;
 }
 
 void mark_wait(struct mark *mark, unsigned count)
 {
-    struct timespec deadline = deadline_from_now();
+    struct timespec deadline = deadline_in(DEADLINE_MS);
     bool in_time = true;
 
     pthread_mutex_lock(&mark->lock);
@@ -91,7 +109,7 @@ void mark_wait(struct mark *mark, unsigned count)
 
 void mark_until(struct mark *mark, bool (*check)(void *arg), void *arg)
 {
-    struct timespec deadline = deadline_from_now();
+    struct timespec deadline = deadline_in(DEADLINE_MS);
     bool in_time = true, held;
 
     pthread_mutex_lock(&mark->lock);
@@ -196,6 +214,15 @@ int raw_connect(uint16_t port)
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
+}
+
+uint16_t raw_port(int fd)
+{
+    struct sockaddr_in address = {0};
+    socklen_t len = sizeof(address);
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    return ntohs(address.sin_port);
 }
 
 void raw_send(int fd, const char *bytes, size_t len)

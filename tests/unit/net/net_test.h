@@ -34,6 +34,8 @@ void mark_free(struct mark *mark);
 void mark_add(struct mark *mark);
 void mark_wait(struct mark *mark, unsigned count);
 unsigned mark_count(struct mark *mark);
+/* For what must not happen: does it within `ms`? */
+bool mark_within(struct mark *mark, int64_t ms);
 /* Waits until check(arg) holds, asking again on every mark_add. */
 void mark_until(struct mark *mark, bool (*check)(void *arg), void *arg);
 
@@ -44,6 +46,7 @@ void net_end_server(struct net *net, struct pb_http_server *server);
 
 /* A plain blocking client socket, for bytes no proper client would send. */
 int raw_connect(uint16_t port);
+uint16_t raw_port(int fd); /* that a socket is bound to */
 void raw_send(int fd, const char *bytes, size_t len);
 void raw_text(int fd, const char *text);
 /* Appends until the peer ends (true) or `until` is in what was read (true); false on deadline. */

@@ -448,7 +448,7 @@ TEST(a_slow_reader_gets_ten_megabytes_while_memory_stays_bounded)
     CHECK(raw_read(fd, &reply, NULL), "all of it comes");
     CHECK(reply.len > BIG && reply.len < BIG + 1000, "and nothing else");
     CHECK(scene.waiting_most <= PB_HTTP_DRAINED_BELOW + PIECE, "never much was waiting");
-    CHECK(mark_count(scene.drained) > 10, "the writer was told many times");
+    CHECK(mark_count(scene.drained) >= 2, "the writer was told to go on");
     (void)close(fd);
     pb_buf_release(&reply);
     tear_down(&scene);
