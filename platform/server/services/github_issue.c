@@ -27,6 +27,17 @@ static struct pb_github_person person_of(const struct pb_json *user, struct pb_a
                                          (login && pb_text_ends(login, "[bot]"))};
 }
 
+static bool is_outsider(const char *association)
+{
+    static const char *const WORDS[] = {"CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR",
+                                        "MANNEQUIN", "NONE"};
+
+    for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
+        if (strcmp(association, WORDS[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The number at the end of ".../issues/12". */
 static int64_t number_in_url(const char *url)
 {
@@ -49,9 +60,10 @@ int pb_github_issue_read(const struct pb_json *json, struct pb_arena *arena,
     issue.author = person_of(pb_json_get(json, "user"), arena);
     issue.created_at = time_of(json, "created_at");
     issue.updated_at = time_of(json, "updated_at");
+    issue.updated_text = pb_arena_text(arena, pb_json_text(json, "updated_at", ""));
     issue.is_open = strcmp(pb_json_text(json, "state", "open"), "open") == 0;
     issue.is_pull = pb_json_is_object(pb_json_get(json, "pull_request"));
-    if (!issue.title || !issue.body || !issue.url)
+    if (!issue.title || !issue.body || !issue.url || !issue.updated_text)
         return pb_fail(err, PB_ERROR_LIMITED, "issue #%lld is too large", (long long)issue.number);
     *ret_issue = issue;
     return 0;
@@ -67,6 +79,7 @@ int pb_github_comment_read(const struct pb_json *json, struct pb_arena *arena,
     comment.issue_number = number_in_url(pb_json_text(json, "issue_url", NULL));
     comment.body = pb_arena_text(arena, pb_json_text(json, "body", ""));
     comment.author = person_of(pb_json_get(json, "user"), arena);
+    comment.is_outsider = is_outsider(pb_json_text(json, "author_association", ""));
     comment.created_at = time_of(json, "created_at");
     comment.updated_at = time_of(json, "updated_at");
     if (!comment.body)
@@ -130,14 +143,17 @@ int pb_github_comments_since(const struct pb_github_repo *repo, int64_t issue_nu
     char path[PATH];
 
     since_text(since, text);
-    if (issue_number)
-        snprintf(path, sizeof(path), "/issues/%lld/comments?since=%.19sZ&per_page=100",
+    if (issue_number && !since)
+        snprintf(path, sizeof(path), "/issues/%lld/comments?per_page=100", (long long)issue_number);
+    else if (issue_number)
+        snprintf(path, sizeof(path), "/issues/%lld/comments?since=%.20s&per_page=100",
                  (long long)issue_number, text);
     else
         snprintf(path, sizeof(path),
-                 "/issues/comments?since=%.19sZ&sort=updated&direction=asc&per_page=100", text);
+                 "/issues/comments?since=%.20s&sort=updated&direction=asc&per_page=100", text);
     return pb_github_repo_pages(repo,
-                                &(struct pb_github_call){.kind = PB_GITHUB_POLL,
+                                &(struct pb_github_call){.kind = since ? PB_GITHUB_POLL
+                                                                       : PB_GITHUB_READ,
                                                          .method = "GET",
                                                          .path = path,
                                                          .cached = !issue_number},

@@ -29,6 +29,7 @@ struct pb_github_issue {
     struct pb_github_person author;
     int64_t created_at;
     int64_t updated_at;
+    const char *updated_text; /* as GitHub wrote it */
     bool is_open;
     bool is_pull;
 };
@@ -38,6 +39,7 @@ struct pb_github_comment {
     int64_t issue_number;
     const char *body;
     struct pb_github_person author;
+    bool is_outsider; /* GitHub's association says: hardly one who may write. Proves nothing */
     int64_t created_at;
     int64_t updated_at;
 };
@@ -62,7 +64,8 @@ int pb_github_issue_get(const struct pb_github_repo *repo, int64_t number, struc
 int pb_github_issues_labelled(const struct pb_github_repo *repo, const char *label,
                               pb_github_page_fn *page, void *arg,
                               struct pb_error *err) PB_MUST_CHECK;
-/* Pages of comments changed since then (wall clock), oldest change first; issue_number 0 = of all issues. */
+/* Pages of comments changed since then (wall clock), oldest change first; issue_number 0 = of all issues,
+ * since 0 = all of one issue, oldest first. */
 int pb_github_comments_since(const struct pb_github_repo *repo, int64_t issue_number, int64_t since,
                              pb_github_page_fn *page, void *arg,
                              struct pb_error *err) PB_MUST_CHECK;
