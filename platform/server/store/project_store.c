@@ -34,7 +34,6 @@ static const struct pb_column SETTINGS[] = {
     P(INT, wall_ms),
     P(INT, silence_ms),
     P(INT, max_concurrent),
-    P(TEXT, node_id),
     P(INT, updated_at),
 };
 
@@ -48,6 +47,7 @@ static const struct pb_column OBSERVED[] = {
     P(TIME, agent_pid),
     P(INT, agent_restarts),
     P(TEXT, default_branch),
+    P(TEXT, node_id),
 };
 
 /* What is set once. */

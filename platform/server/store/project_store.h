@@ -42,7 +42,7 @@ int pb_project_list(struct pb_db *db, struct pb_arena *arena,
  * if the row is not at project->version. CONFLICT as insert. */
 int pb_project_save(struct pb_db *db, const struct pb_project *project,
                     struct pb_error *err) PB_MUST_CHECK;
-/* Writes what is observed (health…, agent_…, default_branch) and leaves version and updated_at
+/* Writes what is observed (health…, agent_…, default_branch, node_id) and leaves version and updated_at
  * alone. */
 int pb_project_observe(struct pb_db *db, const struct pb_project *project,
                        struct pb_error *err) PB_MUST_CHECK;
