@@ -43,11 +43,15 @@ static bool wants_read(const struct pb_http_connection *connection)
 
 static void watch_again(struct pb_http_connection *connection)
 {
+    int events;
+
     if (connection->state == PB_HTTP_CLOSED)
         return;
-    pb_loop_fd_change(connection->watch,
-                      pb_transport_events(&connection->transport, wants_read(connection),
-                                          connection->out.bytes > 0));
+    events = pb_transport_events(&connection->transport, wants_read(connection),
+                                 connection->out.bytes > 0);
+    if (events != connection->watched)
+        pb_loop_fd_change(connection->watch, events);
+    connection->watched = events;
 }
 
 static void shut(struct pb_http_connection *connection)
@@ -394,6 +398,7 @@ int pb_http_connection_start(struct pb_http_server *server, int fd, const char *
     connection->parser = pb_http_parser_new(server->options.head_max, server->options.body_max);
     if (server->options.tls)
         connection->transport.tls = pb_tls_session_accept(server->options.tls, fd);
+    connection->watched = PB_LOOP_READ;
     connection->watch = pb_loop_fd_watch(server->loop, fd, PB_LOOP_READ, on_socket, connection);
     if (!connection->parser || !connection->watch ||
         (server->options.tls && !connection->transport.tls)) {

@@ -39,6 +39,7 @@ struct pb_http_connection {
     struct pb_http_server *server;          /* borrowed; outlives us */
     struct pb_transport transport;
     struct pb_loop_fd *watch;
+    int watched; /* events; changing them costs system calls */
     struct pb_http_parser *parser;
     struct pb_http_exchange *exchange; /* the one being answered; holds a reference */
     struct pb_buf in;                  /* read, but behind the current request */

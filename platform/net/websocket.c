@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/text.h"
-#include "net/tls_private.h"
+#include "net/tls_private.h" /* PB_TLS_RECORD_MAX */
 #include "net/websocket_private.h"
 
 enum {
@@ -17,7 +16,6 @@ enum {
     QUEUE_MAX = 1024 * 1024,
     CONTROL_ROOM = 1024, /* beyond queue_max, for close and ping */
     READS_MAX = 16,      /* per event */
-    REASON_TEXT = 160,
 };
 
 const struct pb_websocket_limits PB_WEBSOCKET_LIMITS = {
@@ -27,59 +25,8 @@ const struct pb_websocket_limits PB_WEBSOCKET_LIMITS = {
     .close_ms = 5000,
 };
 
-struct pb_websocket_frame {
-    struct pb_shared_bytes *bytes; /* header and payload, as the server sends it */
-    _Atomic unsigned refs;
-    bool is_text;
-    size_t header_len;
-};
-
-/*
- *   CONNECTING ──► OPEN ──► CLOSING ──► CLOSED        CLOSING: we have sent a close frame or heard one;
- *        └──────────┴──────────────────────►          messages neither come nor go any more
- */
-enum state { CONNECTING, OPEN, CLOSING, CLOSED };
-
-struct pb_websocket {
-    _Atomic unsigned refs;
-    struct pb_loop *loop; /* borrowed */
-    bool is_server;
-    struct pb_websocket_limits limits;
-    const struct pb_websocket_events *events;
-    void *arg;
-    size_t queue_max;
-
-    /* Loop thread only. */
-    struct pb_websocket_dial *dial; /* owned, while CONNECTING at the client */
-    struct pb_transport transport;
-    struct pb_loop_fd *watch;
-    struct pb_loop_timer *timer;
-    struct pb_websocket_reader *reader;
-    struct pb_buf in; /* read, not looked at because of a pause */
-    struct pb_out_queue out;
-    bool is_paused;
-    bool heard_close;  /* the peer's close frame */
-    bool has_ended;    /* our half of the socket */
-    bool violated;     /* by the peer: what it sends is thrown away */
-    int64_t start_ms;  /* of connecting, later of closing */
-    int64_t heard_ms;  /* last byte from the peer */
-    int64_t pinged_ms; /* last ping from us */
-    int code;          /* what closed() will say, once known */
-    char reason[REASON_TEXT];
-
-    pthread_mutex_t lock; /* guards what follows */
-    enum state state;     /* changed on the loop thread, except OPEN → CLOSING */
-    pthread_t loop_thread;
-    struct pb_out_queue pending;
-    size_t queued; /* pending and out */
-    bool above;    /* `drained` is owed */
-    bool flush_posted;
-    bool is_broken; /* memory ran out in the middle of a frame */
-};
-
 static void finish(struct pb_websocket *ws, int code, const char *reason);
 static void lose(struct pb_websocket *ws);
-static void flush_posted(void *arg);
 static void arm_timer(struct pb_websocket *ws);
 
 void pb_websocket_ref(struct pb_websocket *ws)
@@ -126,199 +73,14 @@ struct pb_websocket *pb_websocket_new(struct pb_loop *loop, bool is_server,
     return ws;
 }
 
-static enum state state_of(struct pb_websocket *ws)
+static enum pb_websocket_state state_of(struct pb_websocket *ws)
 {
-    enum state state;
+    enum pb_websocket_state state;
 
     pthread_mutex_lock(&ws->lock);
     state = ws->state;
     pthread_mutex_unlock(&ws->lock);
     return state;
-}
-
-/* The lock is held. */
-static void post_flush(struct pb_websocket *ws)
-{
-    if (ws->flush_posted || ws->state == CLOSED)
-        return;
-    pb_websocket_ref(ws);
-    ws->flush_posted = pb_loop_post(ws->loop, flush_posted, ws);
-    if (!ws->flush_posted)
-        atomic_fetch_sub_explicit(&ws->refs, 1, memory_order_relaxed);
-}
-
-static void watch_again(struct pb_websocket *ws)
-{
-    bool reading = !ws->is_paused || ws->heard_close || ws->violated;
-
-    if (ws->watch)
-        pb_loop_fd_change(ws->watch,
-                          pb_transport_events(&ws->transport, reading, ws->out.bytes > 0));
-}
-
-/* Sends what is queued. The lock is held. False when the connection is broken. */
-static bool send_out(struct pb_websocket *ws)
-{
-    ssize_t sent;
-
-    pb_out_queue_splice(&ws->out, &ws->pending);
-    sent = ws->is_broken ? PB_TRANSPORT_FAILED : pb_transport_flush(&ws->transport, &ws->out);
-    if (sent < 0)
-        return false;
-    ws->queued -= (size_t)sent;
-    return true;
-}
-
-/* New bytes are pending: sent at once on the loop thread, else soon. The lock is held. What may call back into the
- * owner (a broken connection, a drained queue) is always left to the loop. */
-static void push(struct pb_websocket *ws)
-{
-    if (ws->state == CONNECTING)
-        return;
-    if (!pthread_equal(ws->loop_thread, pthread_self()) || ws->out.bytes > 0) {
-        post_flush(ws);
-        return;
-    }
-    if (!send_out(ws))
-        ws->is_broken = true;
-    if (ws->is_broken || ws->above || ws->state == CLOSING)
-        post_flush(ws);
-    watch_again(ws);
-}
-
-/* The lock is held. */
-static bool has_room(struct pb_websocket *ws, size_t len, size_t bound)
-{
-    if (len <= bound && ws->queued <= bound - len)
-        return true;
-    ws->above = true;
-    return false;
-}
-
-/* The lock is held. */
-static void note_queued(struct pb_websocket *ws, size_t len)
-{
-    ws->queued += len;
-    if (ws->queued >= ws->queue_max / 2)
-        ws->above = true;
-}
-
-static void put_masked(struct pb_websocket *ws, enum pb_websocket_opcode opcode, const void *data,
-                       size_t len)
-{
-    uint8_t mask[4];
-    uint8_t header[PB_WEBSOCKET_HEADER_MAX];
-    size_t header_len;
-    struct pb_shared_bytes *bytes;
-
-    pb_random(mask, sizeof(mask));
-    header_len = pb_websocket_write_header(opcode, len, mask, header);
-    bytes = pb_shared_bytes_new(header_len + len);
-    if (bytes) {
-        memcpy(bytes->data, header, header_len);
-        pb_websocket_mask(mask, data, len, bytes->data + header_len);
-    }
-    if (!bytes || !pb_out_queue_share(&ws->pending, bytes))
-        ws->is_broken = true;
-    note_queued(ws, header_len + len);
-    pb_shared_bytes_unref(bytes);
-}
-
-static void put_plain(struct pb_websocket *ws, enum pb_websocket_opcode opcode, const void *data,
-                      size_t len)
-{
-    uint8_t header[PB_WEBSOCKET_HEADER_MAX];
-    size_t header_len = pb_websocket_write_header(opcode, len, NULL, header);
-
-    if (!pb_out_queue_copy(&ws->pending, header, header_len) ||
-        !pb_out_queue_copy(&ws->pending, data, len))
-        ws->is_broken = true;
-    note_queued(ws, header_len + len);
-}
-
-/* One frame, if it fits below `bound`. The lock is held. */
-static bool put(struct pb_websocket *ws, enum pb_websocket_opcode opcode, const void *data,
-                size_t len, size_t bound)
-{
-    if (!has_room(ws, len + PB_WEBSOCKET_HEADER_MAX, bound))
-        return false;
-    if (ws->is_server)
-        put_plain(ws, opcode, data, len);
-    else
-        put_masked(ws, opcode, data, len);
-    return true;
-}
-
-bool pb_websocket_send(struct pb_websocket *ws, bool is_text, const void *data, size_t len)
-{
-    bool taken;
-
-    pthread_mutex_lock(&ws->lock);
-    taken = ws->state == OPEN &&
-            put(ws, is_text ? PB_WEBSOCKET_TEXT : PB_WEBSOCKET_BINARY, data, len, ws->queue_max);
-    if (taken)
-        push(ws);
-    pthread_mutex_unlock(&ws->lock);
-    return taken;
-}
-
-struct pb_websocket_frame *pb_websocket_frame_new(bool is_text, const void *data, size_t len)
-{
-    struct pb_websocket_frame *frame = calloc(1, sizeof(*frame));
-    uint8_t header[PB_WEBSOCKET_HEADER_MAX];
-
-    if (!frame)
-        return NULL;
-    atomic_init(&frame->refs, 1);
-    frame->is_text = is_text;
-    frame->header_len = pb_websocket_write_header(is_text ? PB_WEBSOCKET_TEXT : PB_WEBSOCKET_BINARY,
-                                                  len, NULL, header);
-    frame->bytes = pb_shared_bytes_new(frame->header_len + len);
-    if (!frame->bytes) {
-        free(frame);
-        return NULL;
-    }
-    memcpy(frame->bytes->data, header, frame->header_len);
-    if (len > 0)
-        memcpy(frame->bytes->data + frame->header_len, data, len);
-    return frame;
-}
-
-void pb_websocket_frame_unref(struct pb_websocket_frame *frame)
-{
-    if (!frame || atomic_fetch_sub_explicit(&frame->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    pb_shared_bytes_unref(frame->bytes);
-    free(frame);
-}
-
-bool pb_websocket_send_frame(struct pb_websocket *ws, struct pb_websocket_frame *frame)
-{
-    bool taken;
-
-    if (!ws->is_server)
-        return pb_websocket_send(ws, frame->is_text, frame->bytes->data + frame->header_len,
-                                 frame->bytes->len - frame->header_len);
-    pthread_mutex_lock(&ws->lock);
-    taken = ws->state == OPEN && has_room(ws, frame->bytes->len, ws->queue_max) &&
-            pb_out_queue_share(&ws->pending, frame->bytes);
-    if (taken) {
-        note_queued(ws, frame->bytes->len);
-        push(ws);
-    }
-    pthread_mutex_unlock(&ws->lock);
-    return taken;
-}
-
-size_t pb_websocket_queued(const struct pb_websocket *ws)
-{
-    struct pb_websocket *self = (struct pb_websocket *)(uintptr_t)ws;
-    size_t queued;
-
-    pthread_mutex_lock(&self->lock);
-    queued = self->queued;
-    pthread_mutex_unlock(&self->lock);
-    return queued;
 }
 
 /* Queues our close frame. The lock is held. */
@@ -334,8 +96,8 @@ static void put_close(struct pb_websocket *ws, int code, const char *reason)
         memcpy(payload + 2, reason, len);
         len += 2;
     }
-    ws->state = CLOSING;
-    (void)put(ws, PB_WEBSOCKET_CLOSE, payload, len, SIZE_MAX);
+    ws->state = PB_WEBSOCKET_CLOSING;
+    (void)pb_websocket_put(ws, PB_WEBSOCKET_CLOSE, payload, len, SIZE_MAX);
 }
 
 static void set_verdict(struct pb_websocket *ws, int code, const char *reason, size_t len)
@@ -350,25 +112,25 @@ static void set_verdict(struct pb_websocket *ws, int code, const char *reason, s
 struct close_wish {
     struct pb_websocket *ws;
     int code;
-    char reason[REASON_TEXT];
+    char reason[PB_WEBSOCKET_REASON_TEXT];
 };
 
 /* On the loop thread. */
 static void close_now(struct pb_websocket *ws, int code, const char *reason)
 {
-    enum state state = state_of(ws);
+    enum pb_websocket_state state = state_of(ws);
 
-    if (state == CONNECTING) {
+    if (state == PB_WEBSOCKET_CONNECTING) {
         finish(ws, code, reason);
         return;
     }
-    if (state != OPEN)
+    if (state != PB_WEBSOCKET_OPEN)
         return;
     set_verdict(ws, code, reason, strlen(reason));
     ws->start_ms = pb_clock_steady_ms();
     pthread_mutex_lock(&ws->lock);
     put_close(ws, code, reason);
-    post_flush(ws);
+    pb_websocket_post_flush(ws);
     pthread_mutex_unlock(&ws->lock);
     pb_websocket_pause(ws, false); /* to hear the answer; messages before it are dropped */
     arm_timer(ws);
@@ -405,11 +167,11 @@ void pb_websocket_close(struct pb_websocket *ws, int code, const char *reason)
 static void finish(struct pb_websocket *ws, int code, const char *reason)
 {
     pthread_mutex_lock(&ws->lock);
-    if (ws->state == CLOSED) {
+    if (ws->state == PB_WEBSOCKET_CLOSED) {
         pthread_mutex_unlock(&ws->lock);
         return;
     }
-    ws->state = CLOSED;
+    ws->state = PB_WEBSOCKET_CLOSED;
     pb_out_queue_clear(&ws->pending);
     ws->queued = 0;
     pthread_mutex_unlock(&ws->lock);
@@ -448,7 +210,7 @@ static bool take_drained(struct pb_websocket *ws)
     bool due;
 
     pthread_mutex_lock(&ws->lock);
-    due = ws->above && ws->state == OPEN && ws->queued <= ws->queue_max / 2;
+    due = ws->above && ws->state == PB_WEBSOCKET_OPEN && ws->queued <= ws->queue_max / 2;
     if (due)
         ws->above = false;
     pthread_mutex_unlock(&ws->lock);
@@ -461,9 +223,9 @@ static void flush(struct pb_websocket *ws)
     bool sent;
 
     pthread_mutex_lock(&ws->lock);
-    sent = ws->state != CLOSED && send_out(ws);
+    sent = ws->state != PB_WEBSOCKET_CLOSED && pb_websocket_send_out(ws);
     pthread_mutex_unlock(&ws->lock);
-    if (state_of(ws) == CLOSED)
+    if (state_of(ws) == PB_WEBSOCKET_CLOSED)
         return;
     if (!sent) {
         lose(ws);
@@ -477,12 +239,12 @@ static void flush(struct pb_websocket *ws)
         ws->has_ended = true;
         pb_transport_end(&ws->transport);
     }
-    watch_again(ws);
+    pb_websocket_watch_again(ws);
     if (ws->events->drained && take_drained(ws))
         ws->events->drained(ws->arg, ws);
 }
 
-static void flush_posted(void *arg)
+void pb_websocket_flush_posted(void *arg)
 {
     struct pb_websocket *ws = arg;
 
@@ -498,7 +260,7 @@ static void take_close(struct pb_websocket *ws, const struct pb_websocket_incomi
     ws->heard_close = true;
     set_verdict(ws, incoming->code, incoming->data, incoming->len);
     pthread_mutex_lock(&ws->lock);
-    if (ws->state == OPEN)
+    if (ws->state == PB_WEBSOCKET_OPEN)
         put_close(ws, incoming->code, "");
     pthread_mutex_unlock(&ws->lock);
     ws->start_ms = pb_clock_steady_ms();
@@ -513,7 +275,7 @@ static void take_violation(struct pb_websocket *ws)
     ws->violated = true;
     set_verdict(ws, code, words, strlen(words));
     pthread_mutex_lock(&ws->lock);
-    if (ws->state == OPEN)
+    if (ws->state == PB_WEBSOCKET_OPEN)
         put_close(ws, code, words);
     pthread_mutex_unlock(&ws->lock);
     ws->start_ms = pb_clock_steady_ms();
@@ -524,9 +286,9 @@ static void take_ping(struct pb_websocket *ws, const struct pb_websocket_incomin
 {
     pthread_mutex_lock(&ws->lock);
     /* Who pings without reading gets no more pongs: the bound holds. */
-    if (ws->state == OPEN &&
-        put(ws, PB_WEBSOCKET_PONG, ping->data, ping->len, ws->queue_max + CONTROL_ROOM))
-        push(ws);
+    if (ws->state == PB_WEBSOCKET_OPEN && pb_websocket_put(ws, PB_WEBSOCKET_PONG, ping->data,
+                                                           ping->len, ws->queue_max + CONTROL_ROOM))
+        pb_websocket_push(ws);
     pthread_mutex_unlock(&ws->lock);
 }
 
@@ -535,7 +297,7 @@ static void take(struct pb_websocket *ws, const struct pb_websocket_incoming *in
     switch (incoming->opcode) {
     case PB_WEBSOCKET_TEXT:
     case PB_WEBSOCKET_BINARY:
-        if (state_of(ws) == OPEN)
+        if (state_of(ws) == PB_WEBSOCKET_OPEN)
             ws->events->message(ws->arg, ws, incoming->opcode == PB_WEBSOCKET_TEXT, incoming->data,
                                 incoming->len);
         return;
@@ -588,7 +350,7 @@ static void read_again(void *arg)
 {
     struct pb_websocket *ws = arg;
 
-    if (!ws->is_paused && state_of(ws) != CLOSED) {
+    if (!ws->is_paused && state_of(ws) != PB_WEBSOCKET_CLOSED) {
         read_rest(ws);
         flush(ws);
     }
@@ -610,7 +372,7 @@ void pb_websocket_pause(struct pb_websocket *ws, bool paused)
     ws->heard_ms = pb_clock_steady_ms();
     if (!paused)
         post_read_again(ws); /* the reader may hold whole messages already */
-    watch_again(ws);
+    pb_websocket_watch_again(ws);
 }
 
 static void lose(struct pb_websocket *ws)
@@ -667,12 +429,12 @@ static int64_t next_deadline(struct pb_websocket *ws)
     int64_t due;
 
     switch (state_of(ws)) {
-    case CONNECTING:
+    case PB_WEBSOCKET_CONNECTING:
         return ws->start_ms + ws->limits.connect_ms;
-    case CLOSING:
+    case PB_WEBSOCKET_CLOSING:
         return ws->start_ms + ws->limits.close_ms;
-    case OPEN:
-    case CLOSED:
+    case PB_WEBSOCKET_OPEN:
+    case PB_WEBSOCKET_CLOSED:
         break;
     }
     due = ws->pinged_ms + ws->limits.ping_ms;
@@ -683,24 +445,24 @@ static void on_timer(void *arg)
 {
     struct pb_websocket *ws = arg;
     int64_t now_ms = pb_clock_steady_ms();
-    enum state state = state_of(ws);
+    enum pb_websocket_state state = state_of(ws);
 
     pb_websocket_ref(ws);
     if (now_ms < next_deadline(ws))
         ; /* armed for something that has moved */
-    else if (state == CONNECTING)
+    else if (state == PB_WEBSOCKET_CONNECTING)
         finish(ws, 1006, "no answer within the connect deadline");
-    else if (state == CLOSING && (ws->heard_close || ws->violated))
+    else if (state == PB_WEBSOCKET_CLOSING && (ws->heard_close || ws->violated))
         finish_with_verdict(ws);
-    else if (state == CLOSING)
+    else if (state == PB_WEBSOCKET_CLOSING)
         finish(ws, 1006, "no answer to our close");
     else if (!ws->is_paused && now_ms >= ws->heard_ms + ws->limits.silence_ms)
         finish(ws, 1006, "nothing heard for too long");
     else {
         ws->pinged_ms = now_ms;
         pthread_mutex_lock(&ws->lock);
-        if (put(ws, PB_WEBSOCKET_PING, "", 0, ws->queue_max + CONTROL_ROOM))
-            push(ws);
+        if (pb_websocket_put(ws, PB_WEBSOCKET_PING, "", 0, ws->queue_max + CONTROL_ROOM))
+            pb_websocket_push(ws);
         pthread_mutex_unlock(&ws->lock);
     }
     arm_timer(ws);
@@ -710,7 +472,7 @@ static void on_timer(void *arg)
 static void arm_timer(struct pb_websocket *ws)
 {
     pb_loop_timer_cancel(&ws->timer);
-    if (state_of(ws) != CLOSED)
+    if (state_of(ws) != PB_WEBSOCKET_CLOSED)
         ws->timer = pb_loop_timer_start(ws->loop, next_deadline(ws) - pb_clock_steady_ms(), 0,
                                         on_timer, ws);
 }
@@ -725,6 +487,7 @@ int pb_websocket_open(struct pb_websocket *ws, struct pb_transport *transport, s
                       const void *greeting, size_t greeting_len)
 {
     ws->transport = *transport;
+    ws->watched = PB_LOOP_READ;
     ws->watch = pb_loop_fd_watch(ws->loop, ws->transport.fd, PB_LOOP_READ, on_socket, ws);
     if (!ws->watch || !pb_out_queue_copy(&ws->out, greeting, greeting_len)) {
         pb_loop_fd_unwatch(&ws->watch);
@@ -736,9 +499,9 @@ int pb_websocket_open(struct pb_websocket *ws, struct pb_transport *transport, s
     pb_websocket_ref(ws); /* the connection's own, until closed() */
     pthread_mutex_lock(&ws->lock);
     ws->loop_thread = pthread_self();
-    ws->state = OPEN;
+    ws->state = PB_WEBSOCKET_OPEN;
     ws->queued = greeting_len;
-    post_flush(ws);
+    pb_websocket_post_flush(ws);
     pthread_mutex_unlock(&ws->lock);
     pb_buf_bytes(&ws->in, in->data, in->len);
     pb_buf_release(in);

@@ -1,7 +1,8 @@
 /*
  * The inside of WebSocket.
  *
- *   websocket.c            a connection: life, queue, deadlines, close
+ *   websocket.c            a connection: life, reading, deadlines, close
+ *   websocket_send.c       its queue, filled from any thread
  *   websocket_frame.c      bytes to messages (wslay) and messages to bytes
  *   websocket_handshake.c  upgrade requests, at the server
  *   websocket_dial.c       resolve, connect, TLS, upgrade, at the client
@@ -9,6 +10,7 @@
 #ifndef PB_NET_WEBSOCKET_PRIVATE_H
 #define PB_NET_WEBSOCKET_PRIVATE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +41,7 @@ enum pb_websocket_opcode {
 };
 
 enum {
+    PB_WEBSOCKET_REASON_TEXT = 160,
     PB_WEBSOCKET_HEADER_MAX = 14,
     PB_WEBSOCKET_CONTROL_MAX = 125,
     PB_WEBSOCKET_ACCEPT_TEXT = 29, /* base64 of a SHA-1, and a NUL */
@@ -98,5 +101,69 @@ struct pb_websocket *pb_websocket_new(struct pb_loop *loop, bool is_server,
                                       const struct pb_websocket_options *options) PB_MUST_CHECK;
 int pb_websocket_open(struct pb_websocket *ws, struct pb_transport *transport, struct pb_buf *in,
                       const void *greeting, size_t greeting_len) PB_MUST_CHECK;
+
+/*
+ *   CONNECTING ──► OPEN ──► CLOSING ──► CLOSED        CLOSING: we have sent a close frame or heard one;
+ *        └──────────┴──────────────────────►          messages neither come nor go any more
+ */
+enum pb_websocket_state {
+    PB_WEBSOCKET_CONNECTING,
+    PB_WEBSOCKET_OPEN,
+    PB_WEBSOCKET_CLOSING,
+    PB_WEBSOCKET_CLOSED,
+};
+
+struct pb_websocket {
+    _Atomic unsigned refs;
+    struct pb_loop *loop; /* borrowed */
+    bool is_server;
+    struct pb_websocket_limits limits;
+    const struct pb_websocket_events *events;
+    void *arg;
+    size_t queue_max;
+
+    /* Loop thread only. */
+    struct pb_websocket_dial *dial; /* owned, while CONNECTING at the client */
+    struct pb_transport transport;
+    struct pb_loop_fd *watch;
+    int watched; /* events; changing them costs system calls */
+    struct pb_loop_timer *timer;
+    struct pb_websocket_reader *reader;
+    struct pb_buf in; /* read, not looked at because of a pause */
+    struct pb_out_queue out;
+    bool is_paused;
+    bool heard_close;  /* the peer's close frame */
+    bool has_ended;    /* our half of the socket */
+    bool violated;     /* by the peer: what it sends is thrown away */
+    int64_t start_ms;  /* of connecting, later of closing */
+    int64_t heard_ms;  /* last byte from the peer */
+    int64_t pinged_ms; /* last ping from us */
+    int code;          /* what closed() will say, once known */
+    char reason[PB_WEBSOCKET_REASON_TEXT];
+
+    pthread_mutex_t lock;          /* guards what follows */
+    enum pb_websocket_state state; /* changed on the loop thread, except OPEN → CLOSING */
+    pthread_t loop_thread;
+    struct pb_out_queue pending;
+    size_t queued; /* pending and out */
+    bool above;    /* `drained` is owed */
+    bool flush_posted;
+    bool is_broken; /* memory ran out in the middle of a frame */
+};
+
+/* sending; the lock is held unless said otherwise */
+
+/* One frame, if it fits below `bound` queued bytes. */
+bool pb_websocket_put(struct pb_websocket *ws, enum pb_websocket_opcode opcode, const void *data,
+                      size_t len, size_t bound);
+/* New bytes are pending: sent at once on the loop thread, else soon. What may call back into the owner (a broken
+ * connection, a drained queue) is always left to the loop. */
+void pb_websocket_push(struct pb_websocket *ws);
+/* Sends what is queued; loop thread. False when the connection is broken. */
+bool pb_websocket_send_out(struct pb_websocket *ws);
+void pb_websocket_post_flush(struct pb_websocket *ws);
+void pb_websocket_flush_posted(void *arg);
+/* Loop thread, without the lock. */
+void pb_websocket_watch_again(struct pb_websocket *ws);
 
 #endif
