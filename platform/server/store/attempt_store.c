@@ -1,5 +1,5 @@
 /* The half of execution_store.h about attempts. */
-#include "server/store/execution_private.h"
+#include "server/store/execution_rows_private.h"
 
 #define A(kind, member)     PB_COLUMN(kind, struct pb_attempt, member)
 #define USAGE(kind, member) PB_COLUMN_OF(kind, struct pb_attempt, #member, usage.member)

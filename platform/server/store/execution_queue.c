@@ -1,5 +1,5 @@
 /* The half of execution_store.h that the scheduler lives on: claims, the queue, what becomes due. */
-#include "server/store/execution_private.h"
+#include "server/store/execution_rows_private.h"
 
 static int insert_attempt(struct pb_db *db, const struct pb_execution *execution, int64_t now_ms,
                           int64_t lease_until_ms, struct pb_error *err)

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "model/limits.h"
-#include "server/store/execution_private.h"
+#include "server/store/execution_rows_private.h"
 
 #define E(kind, member)     PB_COLUMN(kind, struct pb_execution, member)
 #define USAGE(kind, member) PB_COLUMN_OF(kind, struct pb_execution, #member, usage.member)

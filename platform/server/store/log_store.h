@@ -70,9 +70,9 @@ struct pb_log_ack {
     uint64_t bytes;
 };
 
-/* `err` is NULL when durable. Failures: CONFLICT reason "gap" (ack->next_seq says where to go on),
- * CONFLICT reason "log_complete", UNAVAILABLE reason "disk_full". On the log writer's thread: be
- * quick, pass it on. */
+/* `err` is NULL when durable. Failures: CONFLICT, reason "gap" (ack->next_seq says where to go on);
+ * UNAVAILABLE, reason "disk_full" or "busy"; ack is filled as far as known. On the log writer's thread:
+ * be quick, pass it on. */
 typedef void pb_log_done_fn(void *arg, const struct pb_log_ack *ack, const struct pb_error *err);
 /* `done` (may be NULL) is called exactly once if this returned 0. INVALID: not whole lines, count
  * wrong, a line too long, not a known stream. */
@@ -81,7 +81,8 @@ int pb_log_append(struct pb_log_store *logs, const struct pb_log_chunk *chunk, p
 /* The same, waiting for it. ret_ack may be NULL. Not from `done`. */
 int pb_log_append_wait(struct pb_log_store *logs, const struct pb_log_chunk *chunk,
                        struct pb_log_ack *ret_ack, struct pb_error *err) PB_MUST_CHECK;
-/* No more lines will come (or, false, they may again: a resumed execution). Durable on return. */
+/* No more lines are expected (or, false, again they are: a resumed execution). Only what pb_log_stat() says
+ * depends on it: a late line of the platform's own is still taken. Durable on return. */
 int pb_log_set_complete(struct pb_log_store *logs, const char *execution, bool complete,
                         struct pb_error *err) PB_MUST_CHECK;
 /* Removes the log for good. A missing one is success. */

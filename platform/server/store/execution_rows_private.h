@@ -1,6 +1,6 @@
 /* Rows of the table executions, shared by execution_store.c and execution_queue.c. */
-#ifndef PB_SERVER_STORE_EXECUTION_PRIVATE_H
-#define PB_SERVER_STORE_EXECUTION_PRIVATE_H
+#ifndef PB_SERVER_STORE_EXECUTION_ROWS_PRIVATE_H
+#define PB_SERVER_STORE_EXECUTION_ROWS_PRIVATE_H
 
 #include "server/store/db_private.h"
 #include "server/store/execution_store.h"
