@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ struct pb_resolve {
     void *arg;
     struct addrinfo *found;
     int result;
+    _Atomic unsigned
+        refs; /* the thread's and the caller's; the caller's passes on to the delivery */
 
     pthread_mutex_t lock; /* guards: */
     struct pb_loop *loop; /* NULL = cancelled */
@@ -30,8 +33,10 @@ static void open_pool(void)
     the_pool = pb_pool_new("resolve", THREADS, QUEUE_MAX, &err);
 }
 
-static void resolve_free(struct pb_resolve *resolve)
+static void resolve_unref(struct pb_resolve *resolve)
 {
+    if (atomic_fetch_sub_explicit(&resolve->refs, 1, memory_order_acq_rel) != 1)
+        return;
     if (resolve->found)
         freeaddrinfo(resolve->found);
     pthread_mutex_destroy(&resolve->lock);
@@ -49,7 +54,7 @@ static void deliver(void *arg)
         resolve->done(resolve->arg, found, found ? NULL : gai_strerror(resolve->result));
     else if (found)
         freeaddrinfo(found);
-    resolve_free(resolve);
+    resolve_unref(resolve);
 }
 
 static void work(void *arg)
@@ -64,7 +69,8 @@ static void work(void *arg)
         posted = pb_loop_post(resolve->loop, deliver, resolve);
     pthread_mutex_unlock(&resolve->lock);
     if (!posted)
-        resolve_free(resolve);
+        resolve_unref(resolve);
+    resolve_unref(resolve);
 }
 
 struct pb_resolve *pb_resolve_start(struct pb_loop *loop, const char *host, uint16_t port,
@@ -85,9 +91,11 @@ struct pb_resolve *pb_resolve_start(struct pb_loop *loop, const char *host, uint
     resolve->done = done;
     resolve->arg = arg;
     resolve->loop = loop;
+    atomic_init(&resolve->refs, 2);
     pthread_mutex_init(&resolve->lock, NULL);
     if (!the_pool || !pb_pool_submit(the_pool, work, resolve)) {
-        resolve_free(resolve);
+        atomic_store(&resolve->refs, 1);
+        resolve_unref(resolve);
         (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "too many names to resolve at once");
         return NULL;
     }
@@ -98,7 +106,7 @@ void pb_resolve_cancel(struct pb_resolve *resolve)
 {
     if (!resolve)
         return;
-    /* Whoever comes last frees it: the thread, or the delivery that is on its way. */
+    /* The thread, or the delivery that is on its way, gives up our reference. */
     pthread_mutex_lock(&resolve->lock);
     resolve->loop = NULL;
     pthread_mutex_unlock(&resolve->lock);

@@ -170,11 +170,12 @@ struct pb_tls_session *pb_tls_session_accept(struct pb_tls_server *tls, int fd)
 static bool expect_host(SSL *ssl, const char *host)
 {
     unsigned char address[sizeof(struct in6_addr)];
+    char *name = (char *)(uintptr_t)host; /* OpenSSL's macro has no const */
 
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 struct pb_tls_session *pb_tls_session_connect(struct pb_tls_client *tls, int fd, const char *host)

@@ -1,12 +1,15 @@
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/pool.h"
+#include "net/tls.h"
 #include "net_test.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -663,6 +666,151 @@ TEST(stopping_cuts_what_does_not_end_in_time)
     tear_down(&scene);
 }
 
+/* curl has grown up elsewhere: what it understands others will too. */
+static void curl(struct scene *scene, const char *scheme, const char *path,
+                 const char *const *options, struct pb_buf *ret_out)
+{
+    const char *argv[16] = {"curl", "-sS", "-i", "--max-time", "20", "--noproxy", "*"};
+    size_t count = 7;
+    char url[128], twice[128];
+
+    (void)snprintf(url, sizeof(url), "%s://localhost:%u%s", scheme, scene->port, path);
+    (void)snprintf(twice, sizeof(twice), "%s://localhost:%u/second", scheme, scene->port);
+    while (*options)
+        argv[count++] = *options++;
+    argv[count++] = url;
+    argv[count++] = twice; /* on the same connection, if that was left in order */
+    pb_buf_init(ret_out, 32 << 20);
+    command_run(argv, ret_out);
+}
+
+TEST(curl_understands_every_kind_of_reply)
+{
+    static const struct {
+        const char *path;
+        const char *options[5];
+        const char *expected;
+    } rows[] = {
+        {"/x?y=z", {NULL}, "GET /x ?y=z []"},
+        {"/x", {"-d", "a=b", NULL}, "POST /x ? [a=b]"},
+        {"/x", {"-d", "a=b", "-H", "Transfer-Encoding: chunked", NULL}, "POST /x ? [a=b]"},
+        {"/x", {"-d", "a=b", "-H", "Expect: 100-continue", NULL}, "POST /x ? [a=b]"},
+        {"/x", {"-X", "DELETE", NULL}, "DELETE /x ? []"},
+        {"/x", {"--http1.0", NULL}, "GET /x ? []"},
+        {"/nothing", {NULL}, "HTTP/1.1 204 No Content"},
+        {"/pool", {NULL}, "from the pool"},
+        {"/pool-stream", {NULL}, "line 998\nline 999\n"},
+        {"/x", {"-I", NULL}, "Content-Length: "},
+    };
+    struct scene scene;
+
+    set_up(&scene);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct pb_buf out;
+
+        curl(&scene, "http", rows[i].path, rows[i].options, &out);
+        if (!strstr(pb_buf_string(&out), rows[i].expected))
+            fail_msg("%s: %s", rows[i].path, pb_buf_string(&out));
+        CHECK(count_of(out.data, "HTTP/1.1 20") == 2, "the second request is answered too");
+        pb_buf_release(&out);
+    }
+    tear_down(&scene);
+}
+
+TEST(curl_gets_ten_megabytes_over_tls)
+{
+    struct certificate certificate;
+    struct pb_error err = {0};
+    struct pb_http_server_options options = {0};
+    struct scene scene;
+    struct pb_buf out;
+
+    certificate_make(&certificate);
+    options.tls = pb_tls_server_new(certificate.certificate, certificate.key, &err);
+    assert_non_null(options.tls);
+    set_up_with(&scene, options, NULL);
+    curl(&scene, "https", "/big", (const char *const[]){"--cacert", certificate.certificate, NULL},
+         &out);
+    CHECK(out.len > BIG && out.len < BIG + 2000, "all of it came");
+    CHECK(memmem(out.data, out.len, "GET /second", 11), "and the second reply");
+    CHECK(scene.waiting_most <= PB_HTTP_DRAINED_BELOW + PIECE, "never much was waiting");
+    pb_buf_release(&out);
+    tear_down(&scene);
+    pb_tls_server_free(options.tls);
+    certificate_remove(&certificate);
+}
+
+TEST(a_client_that_never_shakes_hands_is_cut_off)
+{
+    struct certificate certificate;
+    struct pb_error err = {0};
+    struct pb_http_server_options options = {0};
+    struct scene scene;
+    struct pb_buf reply;
+    int fd;
+
+    certificate_make(&certificate);
+    options.tls = pb_tls_server_new(certificate.certificate, certificate.key, &err);
+    assert_non_null(options.tls);
+    set_up_with(&scene, options, &SHORT_LIMITS);
+    pb_buf_init(&reply, 10000);
+    fd = raw_connect(scene.port);
+    CHECK(raw_read(fd, &reply, NULL), "the connection ends");
+    (void)close(fd);
+    fd = raw_connect(scene.port);
+    raw_text(fd, GET("/x"));
+    CHECK(raw_read(fd, &reply, NULL), "so does one that speaks no TLS");
+    CHECK(mark_count(scene.handled) == 0, "no handler has run");
+    (void)close(fd);
+    pb_buf_release(&reply);
+    tear_down(&scene);
+    pb_tls_server_free(options.tls);
+    certificate_remove(&certificate);
+}
+
+static void count_connections(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->streamed = pb_http_server_connections(scene->server);
+}
+
+TEST(running_out_of_descriptors_turns_clients_away_and_passes)
+{
+    struct rlimit before, low;
+    struct scene scene;
+    struct pb_buf reply;
+    int clients[64], last, highest;
+
+    set_up(&scene);
+    /* connected, but not yet accepted: the loop is busy elsewhere until they are all there */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (size_t i = 0; i < COUNT(clients); i++)
+        clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    highest = clients[COUNT(clients) - 1];
+    low = (struct rlimit){.rlim_cur = (rlim_t)highest + 11, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(scene.port)};
+
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(connect(clients[i], (struct sockaddr *)&address, sizeof(address)), 0);
+    }
+    pb_buf_init(&reply, 1 << 20);
+    last = clients[COUNT(clients) - 1];
+    (void)raw_read(last, &reply, "\r\n\r\n");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    net_do(&scene.net, count_connections, &scene);
+    CHECK(scene.streamed <= 12, "no more were kept than there were descriptors");
+    for (size_t i = 0; i < COUNT(clients); i++)
+        (void)close(clients[i]);
+    pb_buf_release(&reply);
+    talk(&scene, GET("/x"), "[]", &reply);
+    CHECK(strstr(reply.data, "GET /x"), "a later client is served");
+    pb_buf_release(&reply);
+    tear_down(&scene);
+}
+
 TEST(the_peer_is_named)
 {
     struct scene scene;
@@ -718,6 +866,10 @@ int main(void)
         cmocka_unit_test(too_many_connections_close_an_idle_one_or_turn_the_newcomer_away),
         cmocka_unit_test(stopping_lets_a_reply_finish_and_closes_the_rest),
         cmocka_unit_test(stopping_cuts_what_does_not_end_in_time),
+        cmocka_unit_test(curl_understands_every_kind_of_reply),
+        cmocka_unit_test(curl_gets_ten_megabytes_over_tls),
+        cmocka_unit_test(a_client_that_never_shakes_hands_is_cut_off),
+        cmocka_unit_test(running_out_of_descriptors_turns_clients_away_and_passes),
         cmocka_unit_test(the_peer_is_named),
         cmocka_unit_test(an_address_in_use_or_not_understood_is_reported),
     };
