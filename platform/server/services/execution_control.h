@@ -117,6 +117,10 @@ int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_
 /* The attempt is gone with its node: queued again, or failed(node_lost) after PB_LIMIT_ATTEMPTS_LOST. */
 int pb_execution_lost(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                       const char *why, struct pb_error *err) PB_MUST_CHECK;
+/* May lines of this attempt still come? Also of one that has ended, as long as no newer one took its place.
+ * CONFLICT "stale_fence" otherwise. */
+int pb_execution_may_log(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                         struct pb_error *err) PB_MUST_CHECK;
 /* Is this attempt, with this fence, still the one that may act? DENIED otherwise. */
 int pb_execution_check_fence(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                              struct pb_error *err) PB_MUST_CHECK;

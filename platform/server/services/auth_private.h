@@ -1,0 +1,44 @@
+/* What auth.c and auth_session.c share. */
+#ifndef PB_SERVER_SERVICES_AUTH_PRIVATE_H
+#define PB_SERVER_SERVICES_AUTH_PRIVATE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "base/crypto.h"
+#include "server/services/auth.h"
+
+struct pb_db;
+struct pb_login_delay;
+
+enum { TICKETS_MAX = 1000 };
+
+struct ticket {
+    uint8_t hash[PB_SHA256_BYTES];
+    int64_t expires_at; /* steady ms */
+    int64_t user_id;
+    enum pb_role role;
+    char *username; /* owned; NULL = the place is free */
+    char *session_id;
+};
+
+struct pb_auth {
+    struct pb_platform *platform;
+    uint8_t signing_key[PB_KEY_BYTES];
+    struct pb_login_delay *delay;
+    pthread_mutex_t lock; /* guards tickets */
+    struct ticket tickets[TICKETS_MAX];
+};
+
+/* 32 random bytes as base64url; NULL past the arena's limit. */
+const char *pb_auth_random_text(struct pb_arena *arena);
+
+/* Makes a session for somebody who has just proved who they are. */
+int pb_auth_sign_in(struct pb_auth *auth, const struct pb_user *user,
+                    const struct pb_client_info *client, struct pb_arena *arena,
+                    struct pb_signed_in *ret, struct pb_error *err) PB_MUST_CHECK;
+
+int pb_auth_audit(struct pb_db *db, const char *username, const char *action,
+                  const struct pb_client_info *client, struct pb_error *err) PB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,540 @@
+/* What nodes report about attempts: see "what nodes report" in execution_control.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/failure.h"
+#include "model/limits.h"
+#include "model/work_item.h"
+#include "server/services/events.h"
+#include "server/services/execution_control.h"
+#include "server/services/execution_private.h"
+#include "server/services/platform.h"
+#include "server/store/execution_store.h"
+#include "server/store/log_store.h"
+#include "server/store/store.h"
+#include "server/store/work_item_store.h"
+
+enum {
+    QUOTA_DEFAULT_MS = 5 * 60 * 1000,
+    QUOTA_LONGEST_MS = 24 * 3600 * 1000,
+    AGAIN_STEP_MS = 1000, /* times the number of attempts so far */
+    AGAIN_LONGEST_MS = 30 * 1000,
+    REFUSED_MS = 30 * 1000,
+};
+
+/* One report on the writer thread: the rows it is about, and what to tell others after the commit. */
+struct report {
+    struct pb_platform *platform;
+    const struct pb_attempt_claim *claim;
+    int (*fn)(struct report *report, struct pb_error *err);
+    void (*say)(const struct report *report); /* our last line in the log of an ended attempt */
+    const void *detail;
+
+    struct pb_db *db;
+    struct pb_arena *arena;
+    int64_t now_ms;
+    struct pb_execution *execution;
+    struct pb_attempt *attempt;
+
+    enum pb_execution_status status; /* out */
+    bool changed;                    /* out: the execution's row was written */
+    bool ended;                      /* out: the attempt has ended by this report */
+};
+
+static int stale(const struct pb_attempt_claim *claim, struct pb_error *err)
+{
+    return pb_fail_reason(err, PB_ERROR_CONFLICT, "stale_fence",
+                          "attempt %lld of %s with fence %lld is not the present one",
+                          (long long)claim->attempt, claim->execution, (long long)claim->fence);
+}
+
+static int load_claim(struct pb_db *db, struct pb_arena *arena,
+                      const struct pb_attempt_claim *claim, struct pb_execution **ret_execution,
+                      struct pb_attempt **ret_attempt, struct pb_error *err)
+{
+    if (pb_execution_load(db, arena, claim->execution, ret_execution, err) < 0)
+        return -1;
+    if (strcmp((*ret_execution)->project_id, claim->project_id) != 0)
+        return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "execution_not_found",
+                              "execution %s is not of project %s", claim->execution,
+                              claim->project_id);
+    if (pb_attempt_load(db, arena, claim->execution, claim->attempt, ret_attempt, err) < 0)
+        return -1;
+    if ((*ret_attempt)->fence != claim->fence || (*ret_execution)->fence != claim->fence ||
+        (*ret_attempt)->status == PB_ATTEMPT_LOST)
+        return stale(claim, err);
+    return 0;
+}
+
+static int write_report(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct report *report = arg;
+    struct pb_arena arena;
+    int r;
+
+    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
+    report->db = db;
+    report->arena = &arena;
+    report->now_ms = pb_clock_wall_ms();
+    report->changed = report->ended = false;
+    r = load_claim(db, &arena, report->claim, &report->execution, &report->attempt, err);
+    if (r == 0)
+        r = report->fn(report, err);
+    if (r == 0)
+        report->status = report->execution->status;
+    pb_arena_release(&arena);
+    return r;
+}
+
+static int run(struct report *report, struct pb_error *err)
+{
+    const struct pb_attempt_claim *claim = report->claim;
+
+    if (pb_store_write(report->platform->store, write_report, report, err) < 0)
+        return -1;
+    if (report->ended && report->say)
+        report->say(report);
+    if (report->ended)
+        pb_execution_announce_end(report->platform, claim->project_id, claim->execution,
+                                  report->status);
+    else if (report->changed)
+        pb_execution_announce(report->platform, claim->project_id, claim->execution);
+    return 0;
+}
+
+static int apply(struct report *report, enum pb_execution_event event, struct pb_error *err)
+{
+    report->changed = true;
+    return pb_execution_apply(report->db, report->execution, event, report->now_ms, err);
+}
+
+/* --- accepted, progress, usage -------------------------------------------------------------------------- */
+
+static int on_accepted(struct report *report, struct pb_error *err)
+{
+    if (report->attempt->status != PB_ATTEMPT_ASSIGNED)
+        return 0; /* a repeat */
+    report->attempt->status = PB_ATTEMPT_ACCEPTED;
+    return pb_attempt_save(report->db, report->attempt, err);
+}
+
+int pb_execution_accepted(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                          struct pb_error *err)
+{
+    struct report report = {.platform = platform, .claim = claim, .fn = on_accepted};
+
+    return run(&report, err);
+}
+
+struct progress {
+    enum pb_attempt_status status;
+    const char *session_id;
+};
+
+static int note_session(struct report *report, const char *session_id, struct pb_error *err)
+{
+    struct pb_work_item *item;
+
+    if (!session_id || !*session_id)
+        return 0;
+    report->attempt->session_id = session_id;
+    report->execution->session_id = session_id;
+    if (pb_work_item_load(report->db, report->arena, report->execution->work_item_id, &item, err) <
+        0)
+        return -1;
+    if (item->session_id && strcmp(item->session_id, session_id) == 0)
+        return 0;
+    item->session_id = session_id;
+    item->updated_at = report->now_ms;
+    return pb_work_item_save(report->db, item, err);
+}
+
+/* The execution follows its attempt: assigned → preparing → running. While cancelling it stays there. */
+static int follow(struct report *report, enum pb_attempt_status status, struct pb_error *err)
+{
+    struct pb_execution *execution = report->execution;
+
+    if (!execution->started_at)
+        execution->started_at = report->now_ms;
+    if (execution->status == PB_EXECUTION_ASSIGNED &&
+        apply(report, PB_EXECUTION_EVENT_PREPARE, err) < 0)
+        return -1;
+    if (status == PB_ATTEMPT_PREPARING || execution->status != PB_EXECUTION_PREPARING)
+        return 0;
+    return apply(report, PB_EXECUTION_EVENT_RUN, err);
+}
+
+static int on_progress(struct report *report, struct pb_error *err)
+{
+    const struct progress *progress = report->detail;
+    struct pb_attempt *attempt = report->attempt;
+    bool new_session = progress->session_id && *progress->session_id &&
+                       (!report->execution->session_id ||
+                        strcmp(report->execution->session_id, progress->session_id) != 0);
+
+    if (attempt->status == PB_ATTEMPT_ENDED)
+        return 0;
+    if (note_session(report, progress->session_id, err) < 0)
+        return -1;
+    if (progress->status > attempt->status) {
+        attempt->status = progress->status;
+        if (!attempt->started_at)
+            attempt->started_at = report->now_ms;
+        if (follow(report, progress->status, err) < 0)
+            return -1;
+    }
+    if (pb_attempt_save(report->db, attempt, err) < 0)
+        return -1;
+    if (!report->changed && new_session) {
+        report->changed = true;
+        report->execution->updated_at = report->now_ms;
+        return pb_execution_save(report->db, report->execution, report->execution->status, err);
+    }
+    return 0;
+}
+
+int pb_execution_progress(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                          const char *state, const char *detail, const char *session_id,
+                          struct pb_error *err)
+{
+    struct progress progress = {.session_id = session_id};
+    struct report report = {.platform = platform,
+                            .claim = claim,
+                            .fn = on_progress,
+                            .detail = &progress};
+    int status;
+
+    if (!pb_names_find(&PB_ATTEMPT_STATUS_NAMES, state, &status) || status < PB_ATTEMPT_PREPARING ||
+        status > PB_ATTEMPT_PUBLISHING)
+        return pb_fail(err, PB_ERROR_INVALID, "there is no attempt state '%.40s'",
+                       state ? state : "");
+    progress.status = (enum pb_attempt_status)status;
+    if (run(&report, err) < 0)
+        return -1;
+    pb_log_debug("execution", "execution=%s attempt=%lld %s %s", claim->execution,
+                 (long long)claim->attempt, state, detail ? detail : "");
+    return 0;
+}
+
+static int on_used(struct report *report, struct pb_error *err)
+{
+    struct pb_execution_usage sum;
+
+    if (report->attempt->status == PB_ATTEMPT_ENDED)
+        return 0;
+    report->attempt->usage = *(const struct pb_execution_usage *)report->detail;
+    if (pb_attempt_save(report->db, report->attempt, err) < 0 ||
+        pb_attempt_usage_sum(report->db, report->claim->execution, &sum, err) < 0)
+        return -1;
+    return pb_execution_set_usage(report->db, report->claim->execution, &sum, report->now_ms, err);
+}
+
+int pb_execution_used(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                      const struct pb_execution_usage *usage, struct pb_error *err)
+{
+    struct report report = {.platform = platform, .claim = claim, .fn = on_used, .detail = usage};
+
+    if (run(&report, err) < 0)
+        return -1;
+    pb_events_execution(platform->events, claim->project_id, claim->execution);
+    return 0;
+}
+
+/* --- the end of an attempt -------------------------------------------------------------------------------- */
+
+static void measure_log(struct report *report)
+{
+    struct pb_log_info info;
+    struct pb_error err;
+
+    if (pb_log_stat(report->platform->log_store, report->claim->execution, &info, &err) < 0)
+        return; /* the counts are a convenience of lists; the log itself is asked when it is shown */
+    report->execution->log_lines = (int64_t)info.lines;
+    report->execution->log_bytes = (int64_t)info.bytes;
+}
+
+static int close_attempt(struct report *report, enum pb_attempt_status status, const char *outcome,
+                         struct pb_error *err)
+{
+    report->attempt->status = status;
+    report->attempt->outcome = outcome;
+    report->attempt->ended_at = report->now_ms;
+    report->ended = true;
+    measure_log(report);
+    return pb_attempt_save(report->db, report->attempt, err);
+}
+
+static int64_t pause_before_next(const struct pb_execution *execution)
+{
+    int64_t pause = AGAIN_STEP_MS * execution->attempt_count;
+
+    return pause < AGAIN_LONGEST_MS ? pause : AGAIN_LONGEST_MS;
+}
+
+/* Back to the queue, with the session it has; or the end, when that happened too often. */
+static int give_back(struct report *report, const char *kind, const char *why, bool counts,
+                     int64_t pause_ms, struct pb_error *err)
+{
+    struct pb_execution *execution = report->execution;
+
+    execution->lost_count += counts;
+    if (execution->status != PB_EXECUTION_CANCELLING &&
+        execution->lost_count >= PB_LIMIT_ATTEMPTS_LOST) {
+        execution->reason_kind = kind;
+        execution->reason = why;
+        return apply(report, PB_EXECUTION_EVENT_FAIL, err);
+    }
+    execution->available_at = report->now_ms + pause_ms;
+    execution->resume = execution->resume || execution->session_id;
+    return apply(report, PB_EXECUTION_EVENT_LOSE, err);
+}
+
+static int on_lost(struct report *report, struct pb_error *err)
+{
+    bool was_accepted = report->attempt->status != PB_ATTEMPT_ASSIGNED;
+
+    if (report->attempt->status == PB_ATTEMPT_ENDED)
+        return 0;
+    report->attempt->reason_kind = "node_lost";
+    report->attempt->reason = report->detail;
+    if (close_attempt(report, PB_ATTEMPT_LOST, "lost", err) < 0)
+        return -1;
+    return give_back(report, "node_lost", report->detail, was_accepted,
+                     pause_before_next(report->execution), err);
+}
+
+static void say_lost(const struct report *report)
+{
+    const struct pb_attempt_claim *claim = report->claim;
+    const char *why = report->detail;
+
+    pb_log_warn("execution", "execution=%s attempt=%lld lost: %s", claim->execution,
+                (long long)claim->attempt, why);
+    pb_execution_note(report->platform, claim->execution, 'w', "attempt %lld lost: %s",
+                      (long long)claim->attempt, why);
+}
+
+int pb_execution_lost(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                      const char *why, struct pb_error *err)
+{
+    struct report report = {
+        .platform = platform, .claim = claim, .fn = on_lost, .say = say_lost, .detail = why};
+
+    return run(&report, err);
+}
+
+struct refusal {
+    const char *kind;
+    const char *reason;
+};
+
+static int on_refused(struct report *report, struct pb_error *err)
+{
+    const struct refusal *refusal = report->detail;
+    const struct pb_failure *failure = pb_failure_find(refusal->kind ? refusal->kind : "platform");
+
+    if (report->attempt->status == PB_ATTEMPT_ENDED)
+        return 0;
+    report->attempt->reason_kind = failure->name;
+    report->attempt->reason = refusal->reason;
+    if (close_attempt(report, PB_ATTEMPT_ENDED, "failed", err) < 0)
+        return -1;
+    if (failure->retry != PB_RETRY_NEVER)
+        return give_back(report, failure->name, refusal->reason, true, REFUSED_MS, err);
+    report->execution->reason_kind = failure->name;
+    report->execution->reason = refusal->reason;
+    return apply(report, PB_EXECUTION_EVENT_FAIL, err);
+}
+
+static void say_refused(const struct report *report)
+{
+    const struct refusal *refusal = report->detail;
+
+    pb_execution_note(report->platform, report->claim->execution, 'x',
+                      "the node refused attempt %lld: %s", (long long)report->claim->attempt,
+                      refusal->reason ? refusal->reason : "no reason given");
+}
+
+int pb_execution_refused(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                         const char *kind, const char *reason, struct pb_error *err)
+{
+    struct refusal refusal = {kind, reason};
+    struct report report = {.platform = platform,
+                            .claim = claim,
+                            .fn = on_refused,
+                            .say = say_refused,
+                            .detail = &refusal};
+
+    return run(&report, err);
+}
+
+/* --- results ---------------------------------------------------------------------------------------------- */
+
+static void fill_attempt(struct pb_attempt *attempt, const struct pb_attempt_outcome *outcome)
+{
+    attempt->reason_kind = outcome->kind;
+    attempt->reason = outcome->reason;
+    attempt->exit_code = outcome->exit_code;
+    attempt->exit_signal = outcome->signal;
+    attempt->num_turns = outcome->num_turns;
+    attempt->next_line = outcome->last_line;
+    attempt->usage = outcome->usage;
+    if (outcome->session_id && *outcome->session_id)
+        attempt->session_id = outcome->session_id;
+}
+
+static void fill_execution(struct report *report, const struct pb_attempt_outcome *outcome,
+                           enum pb_execution_outcome which)
+{
+    struct pb_execution *execution = report->execution;
+
+    execution->reason_kind = which == PB_EXECUTION_OUTCOME_SUCCEEDED ? NULL : outcome->kind;
+    execution->reason = which == PB_EXECUTION_OUTCOME_SUCCEEDED ? NULL : outcome->reason;
+    execution->summary = outcome->summary;
+    execution->question = which == PB_EXECUTION_OUTCOME_WAITING_INPUT ? outcome->question : NULL;
+    execution->no_changes = outcome->no_changes;
+    execution->num_turns += outcome->num_turns;
+    execution->files_changed = outcome->files_changed;
+    execution->insertions = outcome->insertions;
+    execution->deletions = outcome->deletions;
+    if (outcome->base_sha && *outcome->base_sha)
+        execution->base_sha = outcome->base_sha;
+    if (outcome->pushed) {
+        execution->branch = outcome->branch;
+        execution->head_sha = outcome->head_sha;
+    }
+    execution->available_at = 0;
+    if (which == PB_EXECUTION_OUTCOME_WAITING_QUOTA) {
+        int64_t latest = report->now_ms + QUOTA_LONGEST_MS;
+        int64_t at = outcome->resume_at_ms > report->now_ms ? outcome->resume_at_ms
+                                                            : report->now_ms + QUOTA_DEFAULT_MS;
+
+        execution->available_at = at < latest ? at : latest;
+    }
+}
+
+static int fill_work_item(struct report *report, const struct pb_attempt_outcome *outcome,
+                          struct pb_error *err)
+{
+    struct pb_work_item *item;
+
+    if (pb_work_item_load(report->db, report->arena, report->execution->work_item_id, &item, err) <
+        0)
+        return -1;
+    if (outcome->session_id && *outcome->session_id)
+        item->session_id = outcome->session_id;
+    if (outcome->pushed && outcome->branch)
+        item->branch = outcome->branch;
+    item->updated_at = report->now_ms;
+    return pb_work_item_save(report->db, item, err);
+}
+
+static int on_finished(struct report *report, struct pb_error *err)
+{
+    const struct pb_attempt_outcome *outcome = report->detail;
+    struct pb_execution *execution = report->execution;
+    bool was_cancelling = execution->status == PB_EXECUTION_CANCELLING;
+    const char *cancelled_because = execution->reason;
+    int found;
+    enum pb_execution_outcome which;
+
+    if (!pb_names_find(&PB_EXECUTION_OUTCOME_NAMES, outcome->outcome, &found))
+        return pb_fail(err, PB_ERROR_INVALID, "there is no outcome '%.40s'",
+                       outcome->outcome ? outcome->outcome : "");
+    if (report->attempt->status == PB_ATTEMPT_ENDED)
+        return 0; /* a repeat: our answer was lost */
+    which = (enum pb_execution_outcome)found;
+    fill_attempt(report->attempt, outcome);
+    if (!execution->started_at)
+        execution->started_at = report->now_ms;
+    if (outcome->session_id && *outcome->session_id)
+        execution->session_id = outcome->session_id;
+    if (close_attempt(report,
+                      which == PB_EXECUTION_OUTCOME_LOST ? PB_ATTEMPT_LOST : PB_ATTEMPT_ENDED,
+                      outcome->outcome, err) < 0 ||
+        fill_work_item(report, outcome, err) < 0 ||
+        pb_attempt_usage_sum(report->db, execution->id, &execution->usage, err) < 0)
+        return -1;
+    if (which == PB_EXECUTION_OUTCOME_LOST)
+        return give_back(report, "node_lost", outcome->reason, true, pause_before_next(execution),
+                         err);
+    fill_execution(report, outcome, which);
+    if (was_cancelling && which != PB_EXECUTION_OUTCOME_SUCCEEDED) {
+        execution->reason_kind = "cancelled";
+        execution->reason = cancelled_because;
+    }
+    return apply(report, pb_execution_event_of(which), err);
+}
+
+static void say_finished(const struct report *report)
+{
+    const struct pb_attempt_claim *claim = report->claim;
+    const struct pb_attempt_outcome *outcome = report->detail;
+    const char *status = pb_execution_status_name(report->status);
+
+    pb_log_info("execution", "execution=%s attempt=%lld %s kind=%s", claim->execution,
+                (long long)claim->attempt, status, outcome->kind ? outcome->kind : "");
+    pb_execution_note(report->platform, claim->execution, 's', "attempt %lld ended: %s",
+                      (long long)claim->attempt, status);
+}
+
+int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                          const struct pb_attempt_outcome *outcome, struct pb_error *err)
+{
+    struct report report = {.platform = platform,
+                            .claim = claim,
+                            .fn = on_finished,
+                            .say = say_finished,
+                            .detail = outcome};
+
+    return run(&report, err);
+}
+
+/* --- still theirs? ---------------------------------------------------------------------------- */
+
+int pb_execution_may_log(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                         struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+    struct pb_execution *execution;
+    struct pb_attempt *attempt;
+    struct pb_arena arena;
+    int r;
+
+    if (!db)
+        return -1;
+    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
+    r = load_claim(db, &arena, claim, &execution, &attempt, err);
+    pb_arena_release(&arena);
+    return r;
+}
+
+int pb_execution_check_fence(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                             struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+    struct pb_execution *execution;
+    struct pb_attempt *attempt;
+    struct pb_arena arena;
+    int r;
+
+    if (!db)
+        return -1;
+    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
+    r = load_claim(db, &arena, claim, &execution, &attempt, err);
+    if (r < 0 && err->code == PB_ERROR_CONFLICT)
+        (void)pb_fail_reason(err, PB_ERROR_DENIED, "stale_fence",
+                             "attempt %lld of %s is no longer the present one",
+                             (long long)claim->attempt, claim->execution);
+    if (r == 0 &&
+        (attempt->status == PB_ATTEMPT_ENDED || !pb_execution_is_active(execution->status)))
+        r = pb_fail_reason(err, PB_ERROR_DENIED, "stale_fence", "attempt %lld of %s has ended",
+                           (long long)claim->attempt, claim->execution);
+    if (r == 0 && execution->status == PB_EXECUTION_CANCELLING)
+        r = pb_fail_reason(err, PB_ERROR_DENIED, "cancelled", "%s is being cancelled",
+                           claim->execution);
+    pb_arena_release(&arena);
+    return r;
+}

@@ -1,0 +1,415 @@
+/* What nodes say, message by message. Rows first, code second. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "model/limits.h"
+#include "server/services/log_hub.h"
+#include "server/services/node_private.h"
+#include "server/services/platform.h"
+#include "server/services/vault.h"
+
+struct about {
+    struct link *link;
+    struct lane *lane;
+    const struct pb_message *message;
+    const struct pb_json *body;
+    const char *project_id;
+    struct pb_attempt_claim claim; /* rows with HAS_CLAIM */
+};
+
+typedef int handler(const struct about *about, struct pb_error *err);
+
+static handler on_hello, on_status, on_runner_hello, on_accepted, on_refused, on_state,
+    on_log_chunk, on_usage, on_credential, on_result, on_agent_log, on_agent_log_data;
+
+enum { NO_CLAIM, HAS_CLAIM };
+
+static const struct {
+    enum pb_message_type type;
+    int claim;
+    handler *handle;
+} HANDLERS[] = {
+    {PB_MESSAGE_HELLO, NO_CLAIM, on_hello},
+    {PB_MESSAGE_NODE_STATUS, NO_CLAIM, on_status},
+    {PB_MESSAGE_RUNNER_HELLO, NO_CLAIM, on_runner_hello},
+    {PB_MESSAGE_ATTEMPT_ACCEPTED, HAS_CLAIM, on_accepted},
+    {PB_MESSAGE_ATTEMPT_REFUSED, HAS_CLAIM, on_refused},
+    {PB_MESSAGE_ATTEMPT_STATE, HAS_CLAIM, on_state},
+    {PB_MESSAGE_LOG_CHUNK, HAS_CLAIM, on_log_chunk},
+    {PB_MESSAGE_USAGE, HAS_CLAIM, on_usage},
+    {PB_MESSAGE_CREDENTIAL_REQUEST, HAS_CLAIM, on_credential},
+    {PB_MESSAGE_ATTEMPT_RESULT, HAS_CLAIM, on_result},
+    {PB_MESSAGE_AGENT_LOG, NO_CLAIM, on_agent_log},
+    {PB_MESSAGE_AGENT_LOG_DATA, NO_CLAIM, on_agent_log_data},
+};
+
+/* An attempt that is not the present one, or unknown: its node is to drop it, and all is well. */
+static int settle(const struct about *about, int r, struct pb_error *err)
+{
+    if (r == 0 || (err->code != PB_ERROR_NOT_FOUND && err->code != PB_ERROR_CONFLICT))
+        return r;
+    pb_log_debug("node_hub", "execution=%s attempt=%lld discarded: %s", about->claim.execution,
+                 (long long)about->claim.attempt, err->message);
+    pb_node_send_discard(about->link, about->project_id, about->claim.execution,
+                         about->claim.attempt);
+    return 0;
+}
+
+int pb_node_message(struct link *link, struct lane *lane, const struct pb_message *message,
+                    struct pb_error *err)
+{
+    struct about about = {
+        .link = link,
+        .lane = lane,
+        .message = message,
+        .body = message->body,
+        .project_id = message->head.project,
+    };
+
+    for (size_t i = 0; i < sizeof(HANDLERS) / sizeof(HANDLERS[0]); i++) {
+        struct pb_attempt_ref ref;
+
+        if (HANDLERS[i].type != message->head.type)
+            continue;
+        if (HANDLERS[i].claim == HAS_CLAIM) {
+            if (pb_attempt_ref_read(message->body, &ref, err) < 0)
+                return -1;
+            about.claim =
+                (struct pb_attempt_claim){about.project_id, ref.execution, ref.attempt, ref.fence};
+            pb_pending_remove(link->hub, ref.execution, ref.attempt);
+            return settle(&about, HANDLERS[i].handle(&about, err), err);
+        }
+        return HANDLERS[i].handle(&about, err);
+    }
+    return pb_fail(err, PB_ERROR_INVALID, "%s is not for us", pb_message_name(message->head.type));
+}
+
+/* --- node -------------------------------------------------------------------------------------------------- */
+
+static int on_hello(const struct about *about, struct pb_error *err)
+{
+    return pb_node_on_hello(about->link, about->body, err);
+}
+
+static int on_status(const struct about *about, struct pb_error *err)
+{
+    return pb_node_on_status(about->link, about->body, err);
+}
+
+static int on_runner_hello(const struct about *about, struct pb_error *err)
+{
+    return pb_node_on_runner_hello(about->link, about->project_id, about->body, err);
+}
+
+/* --- attempts ---------------------------------------------------------------------------------------------- */
+
+static int on_accepted(const struct about *about, struct pb_error *err)
+{
+    return pb_execution_accepted(about->link->hub->platform, &about->claim, err);
+}
+
+static int on_refused(const struct about *about, struct pb_error *err)
+{
+    return pb_execution_refused(about->link->hub->platform, &about->claim,
+                                pb_json_text(about->body, "kind", NULL),
+                                pb_json_text(about->body, "reason", NULL), err);
+}
+
+static int on_state(const struct about *about, struct pb_error *err)
+{
+    return pb_execution_progress(about->link->hub->platform, &about->claim,
+                                 pb_json_text(about->body, "state", NULL),
+                                 pb_json_text(about->body, "detail", NULL),
+                                 pb_json_text(about->body, "session_id", NULL), err);
+}
+
+static void read_usage(const struct pb_json *body, struct pb_execution_usage *ret)
+{
+    *ret = (struct pb_execution_usage){
+        .calls = pb_json_int(body, "calls", 0),
+        .input_tokens = pb_json_int(body, "input_tokens", 0),
+        .output_tokens = pb_json_int(body, "output_tokens", 0),
+        .cache_read_tokens = pb_json_int(body, "cache_read_tokens", 0),
+        .cache_write_tokens = pb_json_int(body, "cache_write_tokens", 0),
+        .cost_micro_usd = pb_json_int(body, "cost_micro_usd", -1),
+    };
+}
+
+static int on_usage(const struct about *about, struct pb_error *err)
+{
+    struct pb_execution_usage usage;
+
+    read_usage(about->body, &usage);
+    return pb_execution_used(about->link->hub->platform, &about->claim, &usage, err);
+}
+
+/* The start of a text; the node has bounds too, but it is the node that is not trusted. */
+static const char *bounded(struct pb_arena *arena, const struct pb_json *body, const char *name,
+                           size_t max)
+{
+    const char *text = pb_json_text(body, name, NULL);
+
+    if (!text || !*text)
+        return NULL;
+    return pb_arena_bytes(arena, text, pb_utf8_cut(text, strlen(text), max));
+}
+
+static void read_outcome(const struct pb_json *body, struct pb_arena *arena,
+                         struct pb_attempt_outcome *ret)
+{
+    *ret = (struct pb_attempt_outcome){
+        .outcome = pb_json_text(body, "outcome", NULL),
+        .kind = bounded(arena, body, "kind", 40),
+        .reason = bounded(arena, body, "reason", PB_LIMIT_REASON),
+        .resume_at_ms = pb_json_int(body, "resume_at_ms", 0),
+        .summary = bounded(arena, body, "summary", PB_LIMIT_SUMMARY),
+        .question = bounded(arena, body, "question", PB_LIMIT_QUESTION),
+        .no_changes = pb_json_bool(body, "no_changes", false),
+        .branch = bounded(arena, body, "branch", PB_LIMIT_BRANCH),
+        .base_sha = bounded(arena, body, "base_sha", 64),
+        .head_sha = bounded(arena, body, "head_sha", 64),
+        .pushed = pb_json_bool(body, "pushed", false),
+        .files_changed = pb_json_int(body, "files_changed", 0),
+        .insertions = pb_json_int(body, "insertions", 0),
+        .deletions = pb_json_int(body, "deletions", 0),
+        .session_id = bounded(arena, body, "session_id", 100),
+        .num_turns = pb_json_int(body, "num_turns", 0),
+        .cli_cost_micro_usd = pb_json_int(body, "total_cost_micro_usd", -1),
+        .exit_code = pb_json_int(body, "exit_code", -1),
+        .signal = pb_json_int(body, "signal", -1),
+        .last_line = pb_json_int(body, "last_line", 0),
+    };
+    read_usage(pb_json_get(body, "usage"), &ret->usage);
+}
+
+static void send_result_ack(const struct about *about)
+{
+    struct pb_message_builder b;
+    struct pb_buf frame;
+
+    pb_buf_init(&frame, 4096);
+    pb_message_begin(&b, &frame, PB_MESSAGE_RESULT_ACK, about->project_id);
+    pb_json_put_text(&b.json, "execution", about->claim.execution);
+    pb_json_put_int(&b.json, "attempt", about->claim.attempt);
+    pb_json_put_int(&b.json, "fence", about->claim.fence);
+    pb_message_end(&b, NULL, 0);
+    (void)pb_link_send(about->link, &frame); /* lost: the result comes again */
+    pb_buf_release(&frame);
+}
+
+static int on_result(const struct about *about, struct pb_error *err)
+{
+    struct pb_attempt_outcome outcome;
+    struct pb_arena arena;
+    int r;
+
+    pb_arena_init(&arena, 1 << 20);
+    read_outcome(about->body, &arena, &outcome);
+    r = pb_execution_finished(about->link->hub->platform, &about->claim, &outcome, err);
+    if (r == 0)
+        send_result_ack(about);
+    pb_arena_release(&arena);
+    return r;
+}
+
+/* --- log lines ----------------------------------------------------------------------------------------------- */
+
+struct log_ack {
+    struct link *link;
+    char project_id[ID_TEXT];
+    char execution[32];
+    int64_t attempt;
+    int64_t behind; /* the line after the chunk */
+};
+
+static void send_log_ack(const struct log_ack *ack, int64_t next)
+{
+    struct pb_message_builder b;
+    struct pb_buf frame;
+
+    pb_buf_init(&frame, 4096);
+    pb_message_begin(&b, &frame, PB_MESSAGE_LOG_ACK, ack->project_id);
+    pb_json_put_text(&b.json, "execution", ack->execution);
+    pb_json_put_int(&b.json, "attempt", ack->attempt);
+    pb_json_put_int(&b.json, "seq", next);
+    pb_message_end(&b, NULL, 0);
+    (void)pb_link_send(ack->link, &frame);
+    pb_buf_release(&frame);
+}
+
+/* On the log writer's thread. A gap is answered with where to go on; what failed otherwise is not
+ * answered, and the link ends so that the runner sends it again. */
+static void acked(void *arg, int64_t next, const struct pb_error *err)
+{
+    struct log_ack *ack = arg;
+
+    if (!err || strcmp(err->reason, "gap") == 0) {
+        send_log_ack(ack, next);
+    } else if (strcmp(err->reason, "log_complete") == 0) {
+        send_log_ack(ack, ack->behind); /* its execution has ended: nobody waits for these lines */
+    } else {
+        pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s log lines not stored",
+                    ack->execution);
+        pb_link_close(ack->link, 1013, "log lines cannot be stored now");
+    }
+    pb_link_unref(ack->link);
+    free(ack);
+}
+
+/* Lines come often: a claim that was good a moment ago is taken for good. */
+static int check_claim(const struct about *about, struct pb_error *err)
+{
+    struct lane *lane = about->lane;
+    const struct pb_attempt_claim *claim = &about->claim;
+    int64_t now = pb_clock_steady_ms();
+
+    if (lane->claim_until > now && lane->claim_attempt == claim->attempt &&
+        lane->claim_fence == claim->fence && strcmp(lane->claim_execution, claim->execution) == 0)
+        return 0;
+    if (pb_execution_may_log(about->link->hub->platform, claim, err) < 0)
+        return -1;
+    (void)snprintf(lane->claim_execution, sizeof(lane->claim_execution), "%s", claim->execution);
+    lane->claim_attempt = claim->attempt;
+    lane->claim_fence = claim->fence;
+    lane->claim_until = now + CLAIM_TRUST_MS;
+    return 0;
+}
+
+static int on_log_chunk(const struct about *about, struct pb_error *err)
+{
+    struct log_ack *ack;
+    int64_t count, seq;
+
+    if (pb_json_need_int(about->body, "seq", &seq, err) < 0 ||
+        pb_json_need_int(about->body, "count", &count, err) < 0 || check_claim(about, err) < 0)
+        return -1;
+    ack = calloc(1, sizeof(*ack));
+    if (!ack)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    ack->link = about->link;
+    ack->attempt = about->claim.attempt;
+    ack->behind = seq + count;
+    (void)snprintf(ack->project_id, sizeof(ack->project_id), "%s", about->project_id);
+    (void)snprintf(ack->execution, sizeof(ack->execution), "%s", about->claim.execution);
+    pb_link_ref(about->link);
+    if (pb_log_hub_chunk(about->link->hub->platform->log_hub, about->claim.execution,
+                         about->claim.attempt, seq, about->message->head.blob,
+                         about->message->head.blob_len, count, acked, ack, err) < 0) {
+        pb_link_unref(about->link);
+        free(ack);
+        return -1;
+    }
+    return 0;
+}
+
+/* --- credentials ----------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *purpose;
+    const char *secret;
+    const char *username;
+    const char *kind; /* failure kind when it is not set */
+} CREDENTIALS[] = {
+    {"git_fetch", PB_SECRET_GITHUB_TOKEN, "x-access-token", "github_auth"},
+    {"git_push", PB_SECRET_GITHUB_TOKEN, "x-access-token", "github_auth"},
+    {"anthropic", PB_SECRET_ANTHROPIC_API_KEY, "", "auth"},
+};
+
+static void send_credential(const struct about *about, const char *username, const char *secret,
+                            const char *kind, const char *error)
+{
+    struct pb_message_builder b;
+    struct pb_buf frame;
+
+    pb_buf_init(&frame, 64 << 10);
+    frame.secret = true;
+    pb_message_begin(&b, &frame, PB_MESSAGE_CREDENTIAL, about->project_id);
+    pb_json_put_text(&b.json, "request", pb_json_text(about->body, "request", ""));
+    pb_json_put_text(&b.json, "purpose", pb_json_text(about->body, "purpose", ""));
+    if (secret) {
+        pb_json_put_text(&b.json, "username", username);
+        pb_json_put_text(&b.json, "secret", secret);
+    } else {
+        pb_json_put_text(&b.json, "error", error);
+        pb_json_put_text(&b.json, "kind", kind);
+    }
+    pb_message_end(&b, NULL, 0);
+    (void)pb_link_send(about->link, &frame);
+    pb_buf_release(&frame);
+}
+
+static const char *failure_kind(const struct pb_error *err, const char *when_missing)
+{
+    if (strcmp(err->reason, "secret_missing") == 0)
+        return when_missing;
+    if (strcmp(err->reason, "cancelled") == 0)
+        return "cancelled";
+    return err->code == PB_ERROR_DENIED && strcmp(err->reason, "stale_fence") == 0 ? "node_lost"
+                                                                                   : "platform";
+}
+
+/* Reading a repository is open to every attempt that runs; publishing is what the fence is for. */
+static int on_credential(const struct about *about, struct pb_error *err)
+{
+    struct pb_platform *platform = about->link->hub->platform;
+    const char *purpose = pb_json_text(about->body, "purpose", "");
+    char actor[ID_TEXT + 8];
+    char *secret = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0]); i++)
+        if (strcmp(CREDENTIALS[i].purpose, purpose) == 0)
+            break;
+    if (i == sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0]))
+        return pb_fail(err, PB_ERROR_INVALID, "there is no credential for '%.40s'", purpose);
+    (void)snprintf(actor, sizeof(actor), "node:%s", about->link->node_id);
+    if (pb_execution_check_fence(platform, &about->claim, err) < 0 ||
+        pb_vault_reveal(platform->vault, about->project_id, CREDENTIALS[i].secret, actor, purpose,
+                        &secret, err) < 0) {
+        pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s credential=%s refused",
+                    about->claim.execution, purpose);
+        send_credential(about, NULL, NULL, failure_kind(err, CREDENTIALS[i].kind), err->message);
+        return 0;
+    }
+    send_credential(about, CREDENTIALS[i].username, secret, NULL, NULL);
+    pb_wipe_free(secret);
+    return 0;
+}
+
+/* --- the agent's own log --------------------------------------------------------------------------------------- */
+
+static int on_agent_log(const struct about *about, struct pb_error *err)
+{
+    (void)about;
+    (void)err;
+    return 0; /* read on demand instead (agent_log_read); sending it unasked is allowed and ignored */
+}
+
+static int on_agent_log_data(const struct about *about, struct pb_error *err)
+{
+    struct pb_node_hub *hub = about->link->hub;
+    const struct pb_json *lines = pb_json_get(about->body, "lines");
+    const char *id = pb_json_need_text(about->body, "request", err);
+
+    if (!id)
+        return -1;
+    (void)pthread_mutex_lock(&hub->lock);
+    for (struct log_request *request = hub->log_requests; request; request = request->next) {
+        if (strcmp(request->id, id) != 0)
+            continue;
+        for (size_t i = 0; i < pb_json_count(lines); i++) {
+            pb_buf_text(request->text, pb_json_as_text(pb_json_at(lines, i), ""));
+            pb_buf_char(request->text, '\n');
+        }
+        request->total = pb_json_int(about->body, "total", 0);
+        request->is_done = true;
+    }
+    (void)pthread_cond_broadcast(&hub->answered);
+    (void)pthread_mutex_unlock(&hub->lock);
+    return 0; /* nobody waits any more: fine */
+}

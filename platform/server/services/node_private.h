@@ -1,0 +1,171 @@
+/* What the files of the node hub share: node_hub.c (life), node_link.c (one connection),
+ * node_messages.c (what nodes say), node_wishes.c (what should run where), node_assign.c (work). */
+#ifndef PB_SERVER_SERVICES_NODE_PRIVATE_H
+#define PB_SERVER_SERVICES_NODE_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "model/project.h"
+#include "net/websocket.h"
+#include "server/services/execution_control.h"
+#include "server/services/node_hub.h"
+#include "wire/message.h"
+
+enum {
+    ID_TEXT = 64, /* ULIDs and slugs */
+    LANES = 64,
+    AGENTS = 1024,
+    LINK_QUEUE_MAX = 4 << 20, /* frames waiting to be handled; more stop the reading */
+    LINK_QUEUE_LOW = 1 << 20, /* and it goes on below */
+    LINK_SEND_MAX = 16 << 20,
+    LANE_TURN = 32, /* messages handled before other lanes get their turn */
+    CLAIM_TRUST_MS = 1000,
+};
+
+/* A frame between the loop and a pool thread. */
+struct frame {
+    struct frame *next;
+    size_t len;
+    char data[];
+};
+
+/* The messages of one project on one link, handled in order by one pool thread at a time. */
+struct lane {
+    struct lane *next;
+    struct link *link;
+    char project[ID_TEXT]; /* "" = the node's own */
+    struct frame *first;   /* guarded by link->lock, as is_running */
+    struct frame **last;
+    bool is_running;
+    /* the claim that log lines were last checked against; the running thread's alone */
+    char claim_execution[32];
+    int64_t claim_attempt, claim_fence, claim_until;
+};
+
+struct link {
+    atomic_int refs;
+    struct link *next; /* hub->links, guarded by the hub's lock */
+    struct pb_node_hub *hub;
+    struct pb_websocket *ws; /* our reference */
+    char node_id[ID_TEXT];
+    pthread_mutex_t lock; /* guards what follows */
+    struct lane *lanes[LANES];
+    size_t queued;
+    bool is_paused;
+    bool is_closed;
+    bool is_welcome;
+    struct pb_message_gate gate;
+};
+
+struct node {
+    struct node *next;
+    char id[ID_TEXT];
+    struct link *link;     /* NULL = offline */
+    int64_t offline_since; /* steady; attempts are given up some time later */
+    bool is_given_up;
+};
+
+/* What is known of one project's agent. */
+struct agent {
+    struct agent *next;
+    char project_id[ID_TEXT];
+    char node_id[ID_TEXT];
+    enum pb_agent_state state;
+    bool is_ready; /* its runner has said hello on the present link */
+};
+
+/* An assignment that nobody has accepted yet. */
+struct pending {
+    struct pending *next;
+    char project_id[ID_TEXT];
+    char execution[32];
+    int64_t attempt, fence;
+    int64_t deadline; /* steady */
+};
+
+/* Somebody waits for lines of an agent's log. */
+struct log_request {
+    struct log_request *next;
+    char id[32];
+    struct pb_buf *text;
+    int64_t total;
+    bool is_done;
+};
+
+struct pb_node_hub {
+    struct pb_platform *platform;
+    struct pb_pool *pool; /* node messages */
+    pthread_mutex_t lock; /* guards everything below */
+    pthread_cond_t answered;
+    bool is_stopping;
+    struct link *links;
+    struct node *nodes;
+    struct agent *agents[AGENTS];
+    struct pending *pending;
+    struct log_request *log_requests;
+};
+
+unsigned pb_hash_text(const char *text);
+
+/* --- node_link.c ------------------------------------------------------------------------------------------ */
+
+extern const struct pb_websocket_events PB_LINK_EVENTS;
+
+struct link *pb_link_new(struct pb_node_hub *hub, const char *node_id);
+void pb_link_ref(struct link *link);
+void pb_link_unref(struct link *link);
+/* Sends one whole frame; a link that cannot take it is closed. */
+bool pb_link_send(struct link *link, const struct pb_buf *frame);
+void pb_link_close(struct link *link, int code, const char *reason);
+/* The link of a node, referenced; NULL while it is offline. */
+struct link *pb_link_of_node(struct pb_node_hub *hub, const char *node_id);
+/* The link over which a project's runner can be reached, referenced; NULL when it is not ready. */
+struct link *pb_link_of_agent(struct pb_node_hub *hub, const char *project_id);
+
+/* --- node_hub.c, with the hub's lock held ----------------------------------------------------------------- */
+
+struct node *pb_hub_node(struct pb_node_hub *hub,
+                         const char *node_id); /* made when missing; NULL = memory */
+struct agent *pb_hub_agent(struct pb_node_hub *hub, const char *project_id, bool make);
+
+/* --- node_messages.c -------------------------------------------------------------------------------------- */
+
+/* On a pool thread. A failure closes the link. */
+int pb_node_message(struct link *link, struct lane *lane, const struct pb_message *message,
+                    struct pb_error *err) PB_MUST_CHECK;
+
+/* --- node_hello.c ----------------------------------------------------------------------------------------- */
+
+int pb_node_on_hello(struct link *link, const struct pb_json *body,
+                     struct pb_error *err) PB_MUST_CHECK;
+int pb_node_on_status(struct link *link, const struct pb_json *body,
+                      struct pb_error *err) PB_MUST_CHECK;
+int pb_node_on_runner_hello(struct link *link, const char *project_id, const struct pb_json *body,
+                            struct pb_error *err) PB_MUST_CHECK;
+/* Gives up every live attempt of a node. */
+int pb_node_give_up(struct pb_node_hub *hub, const char *node_id, const char *why,
+                    struct pb_error *err) PB_MUST_CHECK;
+
+/* --- node_wishes.c ---------------------------------------------------------------------------------------- */
+
+/* The whole list of what should run on a node. */
+int pb_node_send_wishes(struct link *link, struct pb_error *err) PB_MUST_CHECK;
+/* project_remove, for a project that this node still has. */
+void pb_node_send_remove(struct link *link, const char *project_id);
+
+/* --- node_assign.c ---------------------------------------------------------------------------------------- */
+
+void pb_node_send_discard(struct link *link, const char *project_id, const char *execution,
+                          int64_t attempt);
+void pb_node_send_cancel(struct link *link, const struct pb_attempt_claim *claim,
+                         const char *reason);
+/* Somebody spoke for this attempt: it was accepted. */
+void pb_pending_remove(struct pb_node_hub *hub, const char *execution, int64_t attempt);
+/* Was it sent lately, so that a runner may have it without having said so? */
+bool pb_pending_has(struct pb_node_hub *hub, const char *execution, int64_t attempt);
+
+#endif
