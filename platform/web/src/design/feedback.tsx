@@ -1,0 +1,121 @@
+/** What a page shows when it has nothing, not yet, or bad news. */
+import { CircleAlert, Info, LoaderCircle, RotateCw, TriangleAlert } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { describe, isApiError } from '../api/problem'
+import { useT } from '../i18n/t'
+import { Button } from './Button'
+import type { Tone } from './Status'
+
+export function Spinner({ size = 15 }: { size?: number }) {
+  return <LoaderCircle className="spin" size={size} aria-hidden="true" />
+}
+
+const icons = { fail: CircleAlert, warn: TriangleAlert } as const
+
+export function Notice(props: {
+  tone: Tone
+  title?: ReactNode
+  children?: ReactNode
+  action?: ReactNode
+  role?: 'alert' | 'status'
+}) {
+  const Icon = props.tone in icons ? icons[props.tone as keyof typeof icons] : Info
+  return (
+    <div className="notice" data-tone={props.tone} role={props.role}>
+      <Icon size={18} aria-hidden="true" />
+      <div className="notice-text">
+        {props.title && <b>{props.title}</b>}
+        {props.children}
+      </div>
+      {props.action}
+    </div>
+  )
+}
+
+/** A failed request: what failed, in words; the request's id for whoever looks into it; a way on. */
+export function ErrorNotice(props: { error: unknown; title?: string; onRetry?: () => void }) {
+  const t = useT()
+  const id = isApiError(props.error) ? props.error.requestId : undefined
+  return (
+    <Notice
+      tone="fail"
+      role="alert"
+      title={props.title ?? t('error.title')}
+      action={
+        props.onRetry && (
+          <Button small icon={<RotateCw size={14} />} onClick={props.onRetry}>
+            {t('action.retry_load')}
+          </Button>
+        )
+      }
+    >
+      <p>{describe(props.error, t)}</p>
+      {id && (
+        <p className="request-id">
+          {t('error.request_id')} <code>{id}</code>
+        </p>
+      )}
+    </Notice>
+  )
+}
+
+export function Empty(props: {
+  icon: ReactNode
+  title: string
+  children?: ReactNode
+  action?: ReactNode
+}) {
+  return (
+    <div className="empty">
+      {props.icon}
+      <h2>{props.title}</h2>
+      {props.children && <p>{props.children}</p>}
+      {props.action}
+    </div>
+  )
+}
+
+const widths = ['72%', '54%', '63%', '48%', '68%']
+
+/** Rows of the final height while a table's first page loads. */
+export function SkeletonRows({ rows, columns }: { rows: number; columns: number }) {
+  const t = useT()
+  return (
+    <>
+      {Array.from({ length: rows }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: rows without identity
+        <tr key={row} aria-hidden={row > 0 || undefined}>
+          {Array.from({ length: columns }, (_, column) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: cells without identity
+            <td key={column}>
+              <span
+                className="skeleton"
+                style={{ width: widths[(row + column) % widths.length] }}
+              />
+              {row === 0 && column === 0 && (
+                <span className="visually-hidden">{t('state.loading')}</span>
+              )}
+            </td>
+          ))}
+        </tr>
+      ))}
+    </>
+  )
+}
+
+export function SkeletonText({ lines = 3 }: { lines?: number }) {
+  const t = useT()
+  return (
+    <div style={{ display: 'grid', gap: 10 }}>
+      <span className="visually-hidden">{t('state.loading')}</span>
+      {Array.from({ length: lines }, (_, line) => (
+        <span
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines without identity
+          key={line}
+          className="skeleton"
+          style={{ width: widths[line % widths.length] }}
+        />
+      ))}
+    </div>
+  )
+}

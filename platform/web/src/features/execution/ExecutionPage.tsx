@@ -1,0 +1,228 @@
+/** One execution: where it is, its log live, what came of it. */
+import { CircleStop, RotateCw } from 'lucide-react'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { Navigate, NavLink, useLocation, useNavigate, useParams } from 'react-router'
+import { useCancelExecutionMutation, useGetExecutionQuery } from '../../api/executions'
+import { isApiError } from '../../api/problem'
+import type { Execution } from '../../api/types'
+import { useSetCrumbs } from '../../app/crumbs'
+import { Button } from '../../design/Button'
+import { ExternalLink } from '../../design/ExternalLink'
+import { ErrorNotice, SkeletonText } from '../../design/feedback'
+import { Card, Facts, Page, useTitle } from '../../design/Page'
+import { ExecutionBadge, executionLook, isFinal, StatusText } from '../../design/Status'
+import { AbsoluteTime, Elapsed } from '../../design/Time'
+import { formatCompact, formatCost, formatNumber } from '../../i18n/format'
+import { useT } from '../../i18n/t'
+import { useKeys } from '../../keys/useKeys'
+import { ConfirmDialog } from '../../overlay/lazy'
+import { triggerLabel } from '../../parts/ExecutionTable'
+import NotFoundPage from '../../parts/NotFoundPage'
+import { useWhyNot } from '../../parts/permissions'
+import { usePolling, useTopic } from '../../realtime/live'
+import { ExecutionLog } from './ExecutionLog'
+import './execution.css'
+import { Steps } from './Steps'
+import { Summary } from './Summary'
+import { useStatusIcon } from './statusIcon'
+
+const RetryDialog = lazy(() => import('./RetryDialog'))
+
+type Tab = 'summary' | 'log'
+
+function Overview({ execution }: { execution: Execution }) {
+  const t = useT()
+  const { usage } = execution
+  const rows: Parameters<typeof Facts>[0]['rows'] = [
+    [t('execution.status'), <StatusText key="s" look={executionLook[execution.status]} />],
+    [
+      t('execution.duration'),
+      <Elapsed key="d" start={execution.started_at} end={execution.completed_at} />,
+    ],
+    [t('execution.model'), execution.model || t('execution.model_default')],
+    [
+      t('execution.tokens_in_out'),
+      `${formatCompact(usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens)} / ${formatCompact(usage.output_tokens)}`,
+    ],
+    [t('execution.turns'), formatNumber(usage.num_turns)],
+    [t('execution.cost'), formatCost(execution.cost_usd)],
+    [t('execution.node'), execution.node_id ?? '—'],
+    [t('execution.attempts'), formatNumber(execution.attempt_count)],
+    [t('execution.trigger'), t(triggerLabel[execution.trigger])],
+    [t('execution.requested_by'), execution.requested_by ?? '—'],
+    [t('execution.created'), <AbsoluteTime key="c" at={execution.created_at} />],
+    [t('execution.started'), <AbsoluteTime key="st" at={execution.started_at} />],
+    [t('execution.ended'), <AbsoluteTime key="e" at={execution.completed_at} />],
+  ]
+  return (
+    <Card title={t('execution.overview')}>
+      <div className="card-body">
+        <Facts rows={rows} />
+      </div>
+    </Card>
+  )
+}
+
+function Actions({ execution }: { execution: Execution }) {
+  const t = useT()
+  const why = useWhyNot('RUN')
+  const [dialog, setDialog] = useState<'cancel' | 'retry' | null>(null)
+  const [cancel] = useCancelExecutionMutation()
+  const final = isFinal(execution.status)
+  const stopping = execution.status === 'cancelling'
+
+  useKeys('execution', [
+    {
+      keys: 'Shift+x',
+      label: 'keys.cancel',
+      run: () => !final && !stopping && !why && setDialog('cancel'),
+    },
+    { keys: 'Shift+r', label: 'keys.retry', run: () => final && !why && setDialog('retry') },
+  ])
+
+  return (
+    <>
+      {final ? (
+        <Button icon={<RotateCw size={15} />} why={why} onClick={() => setDialog('retry')}>
+          {t('execution.retry')}
+        </Button>
+      ) : (
+        <Button
+          danger
+          icon={<CircleStop size={16} />}
+          busy={stopping}
+          why={why}
+          onClick={() => setDialog('cancel')}
+        >
+          {stopping ? t('execution.cancelling') : t('execution.cancel')}
+        </Button>
+      )}
+      {dialog === 'cancel' && (
+        <ConfirmDialog
+          title={t('cancel.title')}
+          confirm={t('execution.cancel')}
+          danger
+          onConfirm={() => cancel(execution.id).unwrap()}
+          onClose={() => setDialog(null)}
+        >
+          <p>{t('cancel.text')}</p>
+        </ConfirmDialog>
+      )}
+      {dialog === 'retry' && (
+        <Suspense fallback={null}>
+          <RetryDialog execution={execution} onClose={() => setDialog(null)} />
+        </Suspense>
+      )}
+    </>
+  )
+}
+
+function Loaded({ execution, tab }: { execution: Execution; tab: Tab }) {
+  const t = useT()
+  const navigate = useNavigate()
+  const { project, number, issue_number } = execution
+  const base = `/executions/${execution.id}`
+  const title = execution.title || t('execution.untitled', { number })
+  const word = t(executionLook[execution.status].label)
+  useTitle(`#${issue_number ?? number} ${word}`, project.name)
+  useStatusIcon(executionLook[execution.status].tone)
+  useSetCrumbs([
+    { label: t('projects.title'), to: '/projects' },
+    { label: project.name, to: `/projects/${project.id}` },
+    { label: t('executions.title'), to: `/executions?project=${project.id}` },
+    { label: `#${number}` },
+  ])
+  useKeys('execution', [
+    { keys: '1', label: 'keys.tab_summary', run: () => navigate(`${base}/summary`) },
+    { keys: '2', label: 'keys.tab_log', run: () => navigate(`${base}/log`) },
+    { keys: 'l', label: 'keys.tab_log', run: () => navigate(`${base}/log`) },
+  ])
+
+  return (
+    <Page
+      title={
+        <>
+          <ExecutionBadge status={execution.status} />
+          <span>{title}</span>
+          {issue_number !== null && <span className="title-number">#{issue_number}</span>}
+        </>
+      }
+      sub={
+        <>
+          <NavLink to={`/projects/${project.id}`}>{project.name}</NavLink>
+          <span>{t('execution.number', { number: String(number) })}</span>
+          {execution.issue_url && issue_number !== null && (
+            <span>
+              <ExternalLink href={execution.issue_url}>Issue #{issue_number}</ExternalLink>
+            </span>
+          )}
+          {execution.pull_request && (
+            <span>
+              <ExternalLink href={execution.pull_request.url}>
+                {t('execution.pull_request', { number: String(execution.pull_request.number) })}
+              </ExternalLink>
+            </span>
+          )}
+          {execution.branch && <code className="break">{execution.branch}</code>}
+        </>
+      }
+      actions={<Actions execution={execution} />}
+    >
+      <nav className="tabs" aria-label={t('execution.tabs')}>
+        <NavLink to={`${base}/summary`}>{t('execution.tab_summary')}</NavLink>
+        <NavLink to={`${base}/log`}>{t('execution.tab_log')}</NavLink>
+      </nav>
+      <div className="columns">
+        <div className="column">
+          <Steps execution={execution} />
+          {tab === 'log' ? (
+            <ExecutionLog key={execution.id} execution={execution} />
+          ) : (
+            <Summary execution={execution} />
+          )}
+        </div>
+        <div className="column">
+          <Overview execution={execution} />
+        </div>
+      </div>
+    </Page>
+  )
+}
+
+export default function ExecutionPage() {
+  const { id = '', tab } = useParams()
+  const t = useT()
+  const { hash } = useLocation()
+  const query = useGetExecutionQuery(id, usePolling())
+  useTopic(`execution:${id}`)
+  const execution = query.data?.id === id ? query.data : undefined
+
+  // Without a tab the address means: the log while it runs, the summary when it is over.
+  const [first, setFirst] = useState<Tab | null>(null)
+  const status = execution?.status
+  useEffect(() => {
+    if (status) setFirst(isFinal(status) || status.startsWith('waiting') ? 'summary' : 'log')
+  }, [status])
+
+  if (query.error && !execution) {
+    if (isApiError(query.error) && query.error.status === 404) return <NotFoundPage />
+    return (
+      <div className="page">
+        <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />
+      </div>
+    )
+  }
+  if (!execution)
+    return (
+      <div className="page">
+        <h1 className="visually-hidden">{t('executions.title')}</h1>
+        <SkeletonText lines={6} />
+      </div>
+    )
+  if (tab === undefined) {
+    const target = hash.startsWith('#L') ? 'log' : first
+    return target ? <Navigate to={`/executions/${id}/${target}${hash}`} replace /> : null
+  }
+  if (tab !== 'summary' && tab !== 'log') return <NotFoundPage />
+  return <Loaded key={id} execution={execution} tab={tab} />
+}

@@ -1,0 +1,249 @@
+/** What came of it: question, failure and what happens next, result, attempts. */
+import { GitBranch, GitCommitHorizontal, GitPullRequest, MessageCircleQuestion } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { Link } from 'react-router'
+import type { Attempt, Execution, FailureReason } from '../../api/types'
+import { CopyButton } from '../../design/CopyButton'
+import { ExternalLink } from '../../design/ExternalLink'
+import { Notice } from '../../design/feedback'
+import { Markdown } from '../../design/Markdown'
+import { Card } from '../../design/Page'
+import { executionLook, Glyph, isFinal, type Look, StatusText } from '../../design/Status'
+import { AbsoluteTime, Elapsed } from '../../design/Time'
+import { formatCost, formatNumber } from '../../i18n/format'
+import { pick, useLanguage, useT } from '../../i18n/t'
+
+/** Failures whose cure is in the project's settings. */
+const curedBySettings = new Set([
+  'auth',
+  'billing',
+  'budget',
+  'command',
+  'github_auth',
+  'github_scope',
+  'invalid_settings',
+  'max_turns',
+  'model',
+  'publish_refused',
+  'push_rejected',
+  'repo_gone',
+  'silent',
+  'wall_clock',
+])
+
+function repositoryOf(execution: Execution): string | null {
+  const from = execution.pull_request?.url ?? execution.issue_url
+  return from ? from.replace(/\/(?:pull|issues)\/\d+.*$/, '') : null
+}
+
+function Failure({ execution, reason }: { execution: Execution; reason: FailureReason }) {
+  const t = useT()
+  const language = useLanguage()
+  const waiting = execution.status === 'waiting_quota'
+  return (
+    <Notice
+      tone={waiting ? 'warn' : execution.status === 'cancelled' ? 'off' : 'fail'}
+      title={pick(reason, language)}
+      action={
+        curedBySettings.has(reason.kind) && (
+          <Link className="btn btn-small" to={`/projects/${execution.project.id}/settings`}>
+            {t('execution.open_settings')}
+          </Link>
+        )
+      }
+    >
+      {reason.next && <p>{pick(reason.next, language)}</p>}
+      {reason.detail && (
+        <details className="failure-detail">
+          <summary>{t('execution.detail')}</summary>
+          <pre>{reason.detail}</pre>
+        </details>
+      )}
+    </Notice>
+  )
+}
+
+function Question({ execution, text }: { execution: Execution; text: string }) {
+  const t = useT()
+  return (
+    <section className="card question" aria-label={t('execution.question')}>
+      <div className="card-head">
+        <MessageCircleQuestion size={18} aria-hidden="true" />
+        <h2>{t('execution.question')}</h2>
+      </div>
+      <div className="card-body">
+        <Markdown text={text} />
+        {execution.status === 'waiting_input' && (
+          <>
+            <p className="muted">{t('execution.question_how')}</p>
+            {execution.issue_url && (
+              <ExternalLink
+                className="btn btn-primary"
+                href={`${execution.issue_url}#issue-comment-box`}
+              >
+                {t('execution.answer')}
+              </ExternalLink>
+            )}
+          </>
+        )}
+      </div>
+    </section>
+  )
+}
+
+function ResultRow({ icon, children }: { icon: ReactNode; children: ReactNode }) {
+  return (
+    <li>
+      {icon}
+      <span className="break">{children}</span>
+    </li>
+  )
+}
+
+function Result({ execution }: { execution: Execution }) {
+  const t = useT()
+  const { pull_request, branch, head_sha, changes } = execution
+  const repository = repositoryOf(execution)
+  const changed = changes.files > 0
+  if (!pull_request && !head_sha && !execution.no_changes) return null
+  return (
+    <Card title={t('execution.result')}>
+      <ul className="result card-body">
+        {pull_request && (
+          <ResultRow icon={<GitPullRequest size={17} aria-hidden="true" />}>
+            <ExternalLink href={pull_request.url}>
+              {t('execution.pull_request', { number: String(pull_request.number) })}
+            </ExternalLink>
+          </ResultRow>
+        )}
+        {branch && head_sha && (
+          <ResultRow icon={<GitBranch size={17} aria-hidden="true" />}>
+            {repository ? (
+              <ExternalLink href={`${repository}/tree/${branch}`}>
+                <code>{branch}</code>
+              </ExternalLink>
+            ) : (
+              <code>{branch}</code>
+            )}
+            <CopyButton text={branch} label={t('execution.copy_branch')} />
+          </ResultRow>
+        )}
+        {head_sha && (
+          <ResultRow icon={<GitCommitHorizontal size={17} aria-hidden="true" />}>
+            <code>{head_sha.slice(0, 10)}</code>
+            {changed && (
+              <span className="changes">
+                {t('execution.files', { count: changes.files })}{' '}
+                <span className="plus">+{formatNumber(changes.insertions)}</span>{' '}
+                <span className="minus">−{formatNumber(changes.deletions)}</span>
+              </span>
+            )}
+          </ResultRow>
+        )}
+        {execution.no_changes && (
+          <ResultRow icon={<Glyph shape="slash" />}>{t('execution.no_changes')}</ResultRow>
+        )}
+      </ul>
+    </Card>
+  )
+}
+
+const attemptLook: Record<Attempt['status'], Look> = {
+  assigned: executionLook.assigned,
+  accepted: executionLook.assigned,
+  preparing: executionLook.preparing,
+  running: executionLook.running,
+  publishing: { tone: 'run', shape: 'quarter', label: 'attempt.publishing' },
+  ended: { tone: 'off', shape: 'check', label: 'attempt.ended' },
+  lost: { tone: 'warn', shape: 'unknown', label: 'attempt.lost' },
+}
+
+function outcomeLook(attempt: Attempt): Look {
+  const outcome = attempt.outcome
+  if (outcome && outcome in executionLook)
+    return executionLook[outcome as keyof typeof executionLook]
+  return attemptLook[attempt.status]
+}
+
+function Attempts({ execution }: { execution: Execution }) {
+  const t = useT()
+  const language = useLanguage()
+  const attempts = execution.attempts ?? []
+  if (attempts.length === 0) return null
+  return (
+    <Card title={t('attempt.title')}>
+      <div className="table-wrap">
+        <table className="table table-cards" aria-label={t('attempt.title')}>
+          <thead>
+            <tr>
+              <th scope="col">{t('attempt.number')}</th>
+              <th scope="col">{t('attempt.outcome')}</th>
+              <th scope="col">{t('execution.node')}</th>
+              <th scope="col">{t('execution.started')}</th>
+              <th scope="col" className="num">
+                {t('execution.duration')}
+              </th>
+              <th scope="col" className="num">
+                {t('execution.cost')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {attempts.map((attempt) => (
+              <tr key={attempt.number}>
+                <td data-label={t('attempt.number')}>{attempt.number}</td>
+                <td className="cell-title">
+                  <StatusText look={outcomeLook(attempt)} />
+                  {attempt.reason && (
+                    <div className="muted row-note">{pick(attempt.reason, language)}</div>
+                  )}
+                </td>
+                <td>{attempt.node_id ?? '—'}</td>
+                <td>
+                  <AbsoluteTime at={attempt.started_at} />
+                </td>
+                <td className="num">
+                  <Elapsed start={attempt.started_at} end={attempt.ended_at} />
+                </td>
+                <td className="num">{formatCost(attempt.cost_usd)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  )
+}
+
+export function Summary({ execution }: { execution: Execution }) {
+  const t = useT()
+  const language = useLanguage()
+  const { reason, question, queued_reason, summary, status } = execution
+  return (
+    <>
+      {status === 'queued' && queued_reason && (
+        <Notice tone="queue" title={t('execution.why_queued')}>
+          <p>{pick(queued_reason, language)}</p>
+        </Notice>
+      )}
+      {reason && status !== 'succeeded' && status !== 'queued' && (
+        <Failure execution={execution} reason={reason} />
+      )}
+      {question && <Question execution={execution} text={question} />}
+      <Result execution={execution} />
+      {summary && (
+        <Card title={t('execution.summary')}>
+          <div className="card-body">
+            <Markdown text={summary} />
+          </div>
+        </Card>
+      )}
+      {!summary && !isFinal(status) && !question && (
+        <Card title={t('execution.summary')}>
+          <p className="card-body muted">{t('execution.summary_later')}</p>
+        </Card>
+      )}
+      <Attempts execution={execution} />
+    </>
+  )
+}

@@ -1,0 +1,245 @@
+/** The parts of a project's form; creation and settings put them together differently. */
+import { useFormContext, useWatch } from 'react-hook-form'
+import { useT } from '../i18n/t'
+import { ChoiceRow, SwitchRow, TextRow, WordsRow } from './fields'
+import type { ProjectForm } from './project'
+
+const tools = [
+  'Bash',
+  'Bash(git:*)',
+  'Bash(npm:*)',
+  'Edit',
+  'Glob',
+  'Grep',
+  'NotebookEdit',
+  'Read',
+  'Task',
+  'TodoWrite',
+  'WebFetch',
+  'WebSearch',
+  'Write',
+]
+
+export function LabelFields() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  const prefix = useWatch({ control, name: 'label_prefix' })
+  return (
+    <div className="form-grid">
+      <TextRow
+        control={control}
+        name="trigger_label"
+        label={t('form.trigger_label')}
+        help={t('form.trigger_label_help')}
+        required
+      />
+      <TextRow
+        control={control}
+        name="label_prefix"
+        label={t('form.label_prefix_label')}
+        help={t('form.label_prefix_help', { example: `${prefix}working, ${prefix}done` })}
+        required
+      />
+      <TextRow
+        control={control}
+        name="poll_interval_seconds"
+        label={t('form.poll_interval')}
+        help={t('form.poll_interval_help')}
+        unit={t('unit.seconds')}
+        numeric
+        required
+      />
+    </div>
+  )
+}
+
+export function AddressFields() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <div className="form-grid">
+      <TextRow
+        control={control}
+        name="github_api_url"
+        label={t('form.github_api_url')}
+        help={t('form.github_api_url_help')}
+        placeholder="https://api.github.com"
+        mono
+      />
+      <TextRow
+        control={control}
+        name="github_git_url"
+        label={t('form.github_git_url')}
+        help={t('form.github_git_url_help')}
+        placeholder="https://github.com"
+        mono
+      />
+    </div>
+  )
+}
+
+export function ClaudeAddressField() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <TextRow
+      control={control}
+      name="anthropic_base_url"
+      label={t('form.anthropic_base_url')}
+      help={t('form.anthropic_base_url_help')}
+      placeholder="https://api.anthropic.com"
+      mono
+    />
+  )
+}
+
+export function ToolFields() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  const modes = ['acceptEdits', 'default', 'dontAsk', 'bypassPermissions', 'plan'] as const
+  return (
+    <>
+      <div className="form-grid">
+        <WordsRow
+          control={control}
+          name="allowed_tools"
+          label={t('form.allowed_tools')}
+          help={t('form.allowed_tools_help')}
+          suggestions={tools}
+        />
+        <WordsRow
+          control={control}
+          name="disallowed_tools"
+          label={t('form.disallowed_tools')}
+          help={t('form.disallowed_tools_help')}
+          suggestions={tools}
+        />
+      </div>
+      <ChoiceRow
+        control={control}
+        name="permission_mode"
+        label={t('form.permission_mode')}
+        help={t('form.permission_mode_help')}
+        options={modes.map((mode) => ({ value: mode, label: t(`mode.${mode}`) }))}
+      />
+    </>
+  )
+}
+
+export function InstructionField() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <TextRow
+      control={control}
+      name="instructions"
+      label={t('form.instructions')}
+      help={t('form.instructions_help')}
+      lines={4}
+    />
+  )
+}
+
+export function LimitFields() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <div className="form-grid">
+      <TextRow
+        control={control}
+        name="max_concurrent"
+        label={t('form.max_concurrent')}
+        help={t('form.max_concurrent_help')}
+        numeric
+        required
+      />
+      <TextRow
+        control={control}
+        name="timeout_minutes"
+        label={t('form.timeout')}
+        help={t('form.timeout_help')}
+        unit={t('unit.minutes')}
+        numeric
+        required
+      />
+      <TextRow
+        control={control}
+        name="silence_minutes"
+        label={t('form.silence_label')}
+        help={t('form.silence_help')}
+        unit={t('unit.minutes')}
+        numeric
+        required
+      />
+      <TextRow
+        control={control}
+        name="max_turns"
+        label={t('form.max_turns')}
+        help={t('form.max_turns_help')}
+        placeholder={t('form.no_limit')}
+        numeric
+      />
+      <TextRow
+        control={control}
+        name="max_budget_usd"
+        label={t('form.max_budget')}
+        help={t('form.max_budget_help')}
+        placeholder={t('form.no_limit')}
+        unit="USD"
+        numeric
+      />
+    </div>
+  )
+}
+
+export function DriverFields() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  const driver = useWatch({ control, name: 'driver' })
+  const drivers = ['claude', 'command', 'noop'] as const
+  return (
+    <>
+      <ChoiceRow
+        control={control}
+        name="driver"
+        label={t('form.driver')}
+        help={t('form.driver_help')}
+        options={drivers.map((value) => ({ value, label: t(`driver.${value}`) }))}
+      />
+      {driver === 'command' && (
+        <TextRow
+          control={control}
+          name="command"
+          label={t('form.command')}
+          help={t('form.command_help')}
+          lines={3}
+          mono
+          required
+        />
+      )}
+      <SwitchRow
+        control={control}
+        name="allow_workflow_files"
+        label={t('form.workflow_files')}
+        help={t('form.workflow_files_help')}
+      />
+    </>
+  )
+}
+
+export function LanguageField() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <ChoiceRow
+      control={control}
+      name="language"
+      label={t('form.language')}
+      help={t('form.language_help')}
+      options={[
+        { value: 'ja', label: '日本語' },
+        { value: 'en', label: 'English' },
+      ]}
+    />
+  )
+}

@@ -1,0 +1,217 @@
+/** The frame around LogWindow: tools, following, permanent links, and what a screen reader hears. */
+import { ArrowDown, Copy, Download, Link2 } from 'lucide-react'
+import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react'
+import { setPreference, usePreferences } from '../app/preferences'
+import { Button } from '../design/Button'
+import { ErrorNotice } from '../design/feedback'
+import { toast } from '../design/toast'
+import { formatBytes } from '../i18n/format'
+import { useT } from '../i18n/t'
+import { useKeys } from '../keys/useKeys'
+import type { ReadRange } from './chunks'
+import './log.css'
+import { formatAnchor, type LineRange, parseAnchor } from './model'
+import { LogWindow, type ViewState } from './view'
+
+/** What a live source tells the window. */
+export interface LogSink {
+  lines: (from: number, text: string) => void
+  head: (lines: number, bytes: number, complete: boolean) => void
+}
+
+export interface LogViewProps {
+  /** Names the source: a new key is a new log. */
+  source: string
+  label: string
+  read: ReadRange
+  /** Subscribes to live lines; returns the way out. Must be stable per source. */
+  subscribe?: (sink: LogSink) => () => void
+  /** More lines will come: start at the end and follow. */
+  running: boolean
+  onDownload?: () => Promise<void>
+  /** Line anchors (#L12) in the page's address. */
+  anchors?: boolean
+}
+
+const initial: ViewState = {
+  total: 0,
+  bytes: 0,
+  complete: false,
+  follow: true,
+  unseen: 0,
+  failed: null,
+  loading: true,
+}
+
+export function LogView(props: LogViewProps) {
+  const { source, read, subscribe, anchors } = props
+  const t = useT()
+  const container = useRef<HTMLDivElement>(null)
+  const view = useRef<LogWindow | null>(null)
+  const { logTime, logWrap } = usePreferences()
+  const [state, setState] = useState(initial)
+  const [picked, setPicked] = useState<LineRange | null>(() =>
+    anchors ? parseAnchor(location.hash) : null,
+  )
+  const start = useRef({ running: props.running, time: logTime === 'on', wrap: logWrap === 'on' })
+
+  const pick = useCallback(
+    (range: LineRange | null) => {
+      setPicked(range)
+      if (anchors && range) history.replaceState(history.state, '', formatAnchor(range))
+    },
+    [anchors],
+  )
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `source` is what makes it another log
+  useEffect(() => {
+    const element = container.current
+    if (!element) return
+    const anchor = anchors ? parseAnchor(location.hash) : null
+    const window = new LogWindow(element, {
+      read,
+      onState: setState,
+      onPick: pick,
+      time: start.current.time,
+      wrap: start.current.wrap,
+      follow: start.current.running && anchor === null,
+    })
+    view.current = window
+    window.setSelected(anchor)
+    void window.open(anchor ? anchor.from : null)
+    const leave = subscribe?.({
+      lines: (from, text) => window.live(from, text),
+      head: (lines, bytes, complete) => window.head(lines, bytes, complete),
+    })
+    return () => {
+      leave?.()
+      window.close()
+      view.current = null
+    }
+  }, [source, read, subscribe, anchors, pick])
+
+  useEffect(() => view.current?.setTime(logTime === 'on'), [logTime])
+  useEffect(() => view.current?.setWrap(logWrap === 'on'), [logWrap])
+  useEffect(() => view.current?.setSelected(picked), [picked])
+
+  useEffect(() => {
+    if (!anchors) return
+    const jump = () => {
+      const range = parseAnchor(location.hash)
+      setPicked(range)
+      if (range) view.current?.showLine(range.from)
+    }
+    addEventListener('hashchange', jump)
+    return () => removeEventListener('hashchange', jump)
+  }, [anchors])
+
+  const toggleTime = () => setPreference('logTime', logTime === 'on' ? 'off' : 'on')
+  const toggleWrap = () => setPreference('logWrap', logWrap === 'on' ? 'off' : 'on')
+  const toggleFollow = () => view.current?.setFollow(!state.follow)
+
+  const copyLink = async () => {
+    const url = new URL(location.href)
+    url.hash = picked ? formatAnchor(picked) : ''
+    await navigator.clipboard.writeText(url.href)
+    toast('ok', t('log.link_copied'))
+  }
+  const copyLines = async () => {
+    if (!picked || !view.current) return
+    await navigator.clipboard.writeText(await view.current.text(picked))
+    toast('ok', t('log.lines_copied', { count: picked.to - picked.from + 1 }))
+  }
+  const goTo = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const line = Number(new FormData(event.currentTarget).get('line')) - 1
+    if (!Number.isInteger(line) || line < 0) return
+    const at = Math.min(line, Math.max(0, state.total - 1))
+    pick({ from: at, to: at })
+    view.current?.showLine(at)
+    container.current?.focus()
+  }
+
+  useKeys('log', [
+    { keys: 'f', label: 'keys.log_follow', run: toggleFollow },
+    { keys: 'w', label: 'keys.log_wrap', run: toggleWrap },
+    { keys: 'y', label: 'keys.log_link', run: () => void copyLink() },
+  ])
+
+  return (
+    <section className="card log-card" aria-label={props.label}>
+      <div className="log-bar">
+        <span className="log-size">
+          {t('log.lines', { count: state.total })}
+          {state.bytes > 0 && ` · ${formatBytes(state.bytes)}`}
+        </span>
+        <form className="log-goto" onSubmit={goTo}>
+          <label className="visually-hidden" htmlFor={`goto-${source}`}>
+            {t('log.goto')}
+          </label>
+          <input
+            id={`goto-${source}`}
+            className="input"
+            name="line"
+            inputMode="numeric"
+            pattern="[0-9]*"
+            autoComplete="off"
+            placeholder={t('log.goto')}
+          />
+        </form>
+        <div className="segmented">
+          <button type="button" aria-pressed={logTime === 'on'} onClick={toggleTime}>
+            {t('log.time')}
+          </button>
+          <button type="button" aria-pressed={logWrap === 'on'} onClick={toggleWrap}>
+            {t('log.wrap')}
+          </button>
+        </div>
+        {anchors && picked && (
+          <>
+            <Button small icon={<Link2 size={14} />} onClick={() => void copyLink()}>
+              {t('log.copy_link')}
+            </Button>
+            <Button small icon={<Copy size={14} />} onClick={() => void copyLines()}>
+              {t('log.copy_lines')}
+            </Button>
+          </>
+        )}
+        {props.onDownload && (
+          <Button small icon={<Download size={14} />} onClick={() => void props.onDownload?.()}>
+            {t('log.download')}
+          </Button>
+        )}
+      </div>
+      {state.failed !== null && (
+        <ErrorNotice error={state.failed} onRetry={() => view.current?.retry()} />
+      )}
+      <div
+        ref={container}
+        className="log-view"
+        role="log"
+        aria-live="off"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keys
+        tabIndex={0}
+        aria-label={props.label}
+      />
+      {!state.loading && state.total === 0 && state.failed === null && (
+        <p className="log-note log-empty">{props.running ? t('log.waiting') : t('log.empty')}</p>
+      )}
+      {state.total > 0 && !state.complete && (
+        <div className="log-foot">
+          <Button
+            primary={state.follow || state.unseen > 0}
+            icon={<ArrowDown size={15} />}
+            aria-pressed={state.follow}
+            onClick={toggleFollow}
+          >
+            {state.follow
+              ? t('log.following')
+              : state.unseen > 0
+                ? t('log.unseen', { count: state.unseen })
+                : t('log.follow')}
+          </Button>
+        </div>
+      )}
+    </section>
+  )
+}

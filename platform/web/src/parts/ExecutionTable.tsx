@@ -1,0 +1,142 @@
+/** Executions as rows: on the list, on the dashboard, on a project's page. */
+import { CirclePlay, GitPullRequest } from 'lucide-react'
+import { type ReactNode, useRef } from 'react'
+import { Link } from 'react-router'
+import type { Execution } from '../api/types'
+import { Empty, SkeletonRows } from '../design/feedback'
+import { ExecutionBadge } from '../design/Status'
+import { Elapsed, RelativeTime } from '../design/Time'
+import { formatCompact, formatCost } from '../i18n/format'
+import { type Key, pick, useLanguage, useT } from '../i18n/t'
+import './parts.css'
+import { useRowKeys } from './rowKeys'
+
+export const triggerLabel: Record<Execution['trigger'], Key> = {
+  label: 'trigger.label',
+  comment: 'trigger.comment',
+  ui: 'trigger.ui',
+  api: 'trigger.api',
+  retry: 'trigger.retry',
+  schedule: 'trigger.schedule',
+  webhook: 'trigger.webhook',
+}
+
+/** Why it waits or failed, in one line under the title. */
+export function executionNote(execution: Execution, language: 'ja' | 'en'): string | null {
+  if (execution.queued_reason && execution.status === 'queued')
+    return pick(execution.queued_reason, language)
+  if (execution.reason && execution.status !== 'succeeded') return pick(execution.reason, language)
+  return null
+}
+
+function Row({ execution, project }: { execution: Execution; project: boolean }) {
+  const t = useT()
+  const language = useLanguage()
+  const note = executionNote(execution, language)
+  const { usage } = execution
+  return (
+    <tr>
+      <td>
+        <ExecutionBadge status={execution.status} />
+      </td>
+      <td className="cell-title">
+        <div className="cell-main">
+          <Link className="row-link" to={`/executions/${execution.id}`}>
+            {execution.title || t('execution.untitled', { number: execution.number })}
+          </Link>
+          {execution.issue_number !== null && (
+            <span className="muted">#{execution.issue_number}</span>
+          )}
+        </div>
+        {note && <div className="muted row-note">{note}</div>}
+      </td>
+      {project && (
+        <td>
+          <Link className="muted" to={`/projects/${execution.project.id}`}>
+            {execution.project.name}
+          </Link>
+        </td>
+      )}
+      <td className="wide-only">{t(triggerLabel[execution.trigger])}</td>
+      <td>
+        {execution.pull_request ? (
+          <a href={execution.pull_request.url} target="_blank" rel="noreferrer" className="pr-link">
+            <GitPullRequest size={14} aria-hidden="true" />#{execution.pull_request.number}
+            <span className="visually-hidden">{t('link.new_tab')}</span>
+          </a>
+        ) : (
+          <span className="muted wide-only-inline">—</span>
+        )}
+      </td>
+      <td className="num" data-label={t('execution.duration')}>
+        <Elapsed start={execution.started_at} end={execution.completed_at} />
+      </td>
+      <td className="num wide-only">{formatCompact(usage.input_tokens + usage.output_tokens)}</td>
+      <td className="num">{formatCost(execution.cost_usd)}</td>
+      <td className="num">
+        <RelativeTime at={execution.created_at} />
+      </td>
+    </tr>
+  )
+}
+
+export function ExecutionTable(props: {
+  items: Execution[] | undefined
+  loading: boolean
+  refreshing?: boolean
+  label: string
+  /** Leave the project's column out (on the project's own page). */
+  hideProject?: boolean
+  empty: ReactNode
+}) {
+  const t = useT()
+  const body = useRef<HTMLTableElement>(null)
+  useRowKeys(body)
+  const project = !props.hideProject
+  if (!props.loading && props.items?.length === 0) return <>{props.empty}</>
+  return (
+    <div className={`table-wrap ${props.refreshing ? 'refreshing' : ''}`}>
+      <table ref={body} className="table table-cards" aria-label={props.label}>
+        <thead>
+          <tr>
+            <th scope="col">{t('execution.status')}</th>
+            <th scope="col">{t('execution.what')}</th>
+            {project && <th scope="col">{t('execution.project')}</th>}
+            <th scope="col">{t('execution.trigger')}</th>
+            <th scope="col">{t('execution.pull_request_short')}</th>
+            <th scope="col" className="num">
+              {t('execution.duration')}
+            </th>
+            <th scope="col" className="num">
+              {t('execution.tokens')}
+            </th>
+            <th scope="col" className="num">
+              {t('execution.cost')}
+            </th>
+            <th scope="col" className="num">
+              {t('execution.created')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {props.items ? (
+            props.items.map((execution) => (
+              <Row key={execution.id} execution={execution} project={project} />
+            ))
+          ) : (
+            <SkeletonRows rows={6} columns={project ? 9 : 8} />
+          )}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+export function NoExecutions({ children, action }: { children: ReactNode; action?: ReactNode }) {
+  const t = useT()
+  return (
+    <Empty icon={<CirclePlay size={36} />} title={t('executions.empty')} action={action}>
+      {children}
+    </Empty>
+  )
+}
