@@ -126,6 +126,7 @@ static void build_environment(struct launcher *launcher, const struct pb_config 
             environment_add(launcher, name, pb_config_text(config, row->name));
     }
     environment_add(launcher, "POPPO_BIN_DIR", launcher->places.bin_dir);
+    environment_add(launcher, "POPPO_BOXD", launcher->places.is_root ? "yes" : "no");
     environment_add(launcher, "POPPO_NODE_KEY_FILE", launcher->places.node_key_file);
     environment_add(launcher, "POPPO_LOCAL_NODE_KEY_SHA256", launcher->places.node_key_sha256);
 }

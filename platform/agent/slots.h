@@ -1,0 +1,28 @@
+/*
+ * Which project has which slot on this node. A slot decides a project's users
+ * and ports, so it is remembered in a file for as long as the project has
+ * data here, and given away again only after that is removed.
+ */
+#ifndef PB_AGENT_SLOTS_H
+#define PB_AGENT_SLOTS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct pb_slots;
+
+/* Reads the file; a missing one is an empty table. */
+struct pb_slots *pb_slots_open(const char *path, struct pb_error *err) PB_MUST_CHECK;
+void pb_slots_close(struct pb_slots *slots); /* NULL is fine */
+
+/* The project's slot, given and written down if it had none. LIMITED when all are taken. */
+int pb_slots_take(struct pb_slots *slots, const char *project, unsigned *ret_slot,
+                  struct pb_error *err) PB_MUST_CHECK;
+/* 0 when it has none. */
+unsigned pb_slots_find(const struct pb_slots *slots, const char *project);
+int pb_slots_give_back(struct pb_slots *slots, const char *project,
+                       struct pb_error *err) PB_MUST_CHECK;
+size_t pb_slots_free_count(const struct pb_slots *slots);
+
+#endif

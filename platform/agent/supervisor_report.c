@@ -1,0 +1,116 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "agent/fd_message.h"
+#include "agent/supervisor_private.h"
+#include "base/fs.h"
+#include "base/log.h"
+
+/* Resident memory of a process, 0 when it has gone. */
+static int64_t rss_bytes(pid_t pid)
+{
+    struct pb_error err = {0};
+    struct pb_buf text;
+    char path[64];
+    long long pages = 0;
+    char *end = NULL;
+
+    if (pid == 0)
+        return 0;
+    pb_buf_init(&text, 256);
+    (void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    if (pb_fs_read(AT_FDCWD, path, &text, &err) == 0) { /* "size resident …" in pages */
+        (void)strtoll(pb_buf_string(&text), &end, 10);
+        pages = end ? strtoll(end, NULL, 10) : 0;
+    }
+    pb_buf_release(&text);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void put_capacity(struct pb_supervisor *s, struct pb_json_writer *json)
+{
+    struct sysinfo info;
+
+    pb_json_begin_object(json, "capacity");
+    pb_json_put_int(json, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+    if (sysinfo(&info) == 0)
+        pb_json_put_int(json, "memory_bytes", (int64_t)info.totalram * info.mem_unit);
+    pb_json_put_int(json, "slots", (int64_t)pb_slots_free_count(s->slots));
+    pb_json_end_object(json);
+}
+
+static void put_agent(struct pb_json_writer *json, const struct pb_project_agent *agent)
+{
+    pb_json_begin_object(json, NULL);
+    pb_json_put_text(json, "id", agent->project);
+    pb_json_put_text(json, "state", pb_agent_state_name(agent->state));
+    pb_json_put_int(json, "slot", agent->slot);
+    pb_json_put_int(json, "pid", agent->pid);
+    pb_json_put_int(json, "restarts", agent->restarts);
+    pb_json_put_int(json, "attempts", agent->attempts);
+    pb_json_put_int(json, "rss_bytes", rss_bytes(agent->pid));
+    pb_json_put_text(json, "last_error", *agent->last_error ? agent->last_error : NULL);
+    pb_json_put_int(json, "since_ms", agent->since_ms);
+    pb_json_end_object(json);
+}
+
+static void put_agents(struct pb_supervisor *s, struct pb_json_writer *json)
+{
+    pb_json_begin_array(json, "projects");
+    for (const struct pb_project_agent *agent = s->agents; agent; agent = agent->next)
+        put_agent(json, agent);
+    pb_json_end_array(json);
+}
+
+static void send_frame(struct pb_supervisor *s, struct pb_buf *frame)
+{
+    if (pb_buf_failed(frame))
+        pb_log_error("supervisor", "a report does not fit into a message");
+    else
+        pb_supervisor_send(s, frame->data, frame->len, -1);
+    pb_buf_release(frame);
+}
+
+void pb_supervisor_say_hello(struct pb_supervisor *s)
+{
+    struct pb_message_builder b;
+    struct pb_buf frame;
+
+    pb_buf_init(&frame, PB_FD_MESSAGE_BYTES);
+    pb_message_begin(&b, &frame, PB_MESSAGE_HELLO, NULL);
+    pb_json_put_int(&b.json, "protocol_min", PB_PROTOCOL_MIN);
+    pb_json_put_int(&b.json, "protocol_max", PB_PROTOCOL_MAX);
+    pb_json_put_text(&b.json, "name", s->options.node_name);
+    pb_json_put_text(&b.json, "version", PB_VERSION);
+    pb_json_put_text(&b.json, "boot_id", pb_process_boot_id());
+    pb_json_put_text(&b.json, "isolation", s->options.boxd_socket ? "basic" : "minimal");
+    pb_json_put_text(&b.json, "uid_mode", s->options.boxd_socket ? "root" : "user");
+    put_capacity(s, &b.json);
+    put_agents(s, &b.json);
+    pb_message_end(&b, NULL, 0);
+    send_frame(s, &frame);
+}
+
+void pb_supervisor_say_status(struct pb_supervisor *s)
+{
+    struct pb_message_builder b;
+    struct pb_buf frame;
+    struct sysinfo info;
+    double load[1];
+
+    pb_buf_init(&frame, PB_FD_MESSAGE_BYTES);
+    pb_message_begin(&b, &frame, PB_MESSAGE_NODE_STATUS, NULL);
+    if (getloadavg(load, 1) == 1)
+        pb_json_put_number(&b.json, "load1", load[0]);
+    if (sysinfo(&info) == 0)
+        pb_json_put_int(&b.json, "memory_free_bytes", (int64_t)info.freeram * info.mem_unit);
+    pb_json_put_int(&b.json, "disk_free_bytes", pb_fs_free_bytes(s->options.data_dir));
+    put_capacity(s, &b.json);
+    put_agents(s, &b.json);
+    pb_message_end(&b, NULL, 0);
+    send_frame(s, &frame);
+}
