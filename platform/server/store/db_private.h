@@ -51,11 +51,13 @@ struct pb_values {
 #define I(number)    pb_value_int(number)
 #define T(text)      pb_value_text(text)
 
-/* --- statements (the engine) ------------------------------------------------------------------- */
+/* --- statements (the engine) -------------------------------------------------------------------
+ * */
 
 struct pb_rows; /* one running statement; at most a few at a time */
 
-/* For statements without rows. ret_changed (may be NULL): rows touched. Errors as pb_rows_next(). */
+/* For statements without rows. ret_changed (may be NULL): rows touched. Errors as pb_rows_next().
+ * */
 int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
               int64_t *ret_changed, struct pb_error *err) PB_MUST_CHECK;
 /* Several statements without parameters, as in migrations. */
@@ -63,8 +65,8 @@ int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err) PB_MUS
 /* NULL, or rows to be ended by pb_rows_end(). */
 struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_values *values,
                             struct pb_error *err) PB_MUST_CHECK;
-/* 1 a row, 0 no more, -1: CONFLICT reasons "unique", "foreign_key"; UNAVAILABLE reasons "disk_full", "busy",
- * "store_failed"; INTERNAL. */
+/* 1 a row, 0 no more, -1: CONFLICT reasons "unique", "foreign_key"; UNAVAILABLE reasons
+ * "disk_full", "busy", "store_failed"; INTERNAL. */
 int pb_rows_next(struct pb_rows *rows, struct pb_error *err) PB_MUST_CHECK;
 void pb_rows_end(struct pb_rows *rows); /* NULL is fine */
 bool pb_rows_is_null(struct pb_rows *rows, int column);
@@ -79,13 +81,14 @@ void pb_db_rollback(struct pb_db *db);
 bool pb_db_in_transaction(struct pb_db *db); /* false also when the engine gave the whole one up */
 int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err) PB_MUST_CHECK;
 int pb_db_wal_pages(struct pb_db *db);
-/* The engine's plan, one step a line, for tests. */
-int pb_db_explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan,
-                  struct pb_error *err) PB_MUST_CHECK;
+/* How the engine runs each statement this connection has used lately: "== <sql>" and its steps, a
+ * line each. For tests that no hot query reads a whole table. */
+int pb_db_explain(struct pb_db *db, struct pb_buf *ret_plan, struct pb_error *err) PB_MUST_CHECK;
 /* What @id, @time and @bytes of the migrations are in this engine. NULL for another word. */
 const char *pb_db_type(const char *token);
 
-/* --- rows as structs --------------------------------------------------------------------------- */
+/* --- rows as structs ---------------------------------------------------------------------------
+ * */
 
 enum pb_column_kind {
     PB_COLUMN_TEXT,    /* const char * */
@@ -135,7 +138,8 @@ void pb_sql_assign(struct pb_buf *sql, const struct pb_columns *columns, unsigne
 /* The struct's members as parameters. */
 void pb_columns_values(const struct pb_columns *columns, const void *row,
                        struct pb_value *ret_values);
-/* Columns `first`… of the row into the struct; texts are copied into the arena. LIMITED if it is full. */
+/* Columns `first`… of the row into the struct; texts are copied into the arena. LIMITED if it is
+ * full. */
 int pb_rows_read(struct pb_rows *rows, int first, const struct pb_columns *columns,
                  struct pb_arena *arena, void *ret_row, struct pb_error *err) PB_MUST_CHECK;
 
@@ -159,7 +163,8 @@ int pb_db_number(struct pb_db *db, const char *sql, const struct pb_values *valu
 
 int pb_fail_arena(struct pb_error *err); /* LIMITED, reason "too_much_data" */
 
-/* --- pages ------------------------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------------------------------
+ * */
 
 /* A cursor is base64url of "<text>\n<key>": the sort value, then the unique key. */
 struct pb_position {

@@ -417,7 +417,7 @@ int pb_db_wal_pages(struct pb_db *db)
     return db->wal_pages;
 }
 
-int pb_db_explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan, struct pb_error *err)
+static int explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan, struct pb_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     struct pb_buf text;
@@ -426,6 +426,7 @@ int pb_db_explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan, st
     pb_buf_init(&text, 64 << 10);
     pb_buf_text(&text, "EXPLAIN QUERY PLAN ");
     pb_buf_text(&text, sql);
+    pb_buf_format(ret_plan, "== %s\n", sql);
     r = sqlite3_prepare_v2(db->handle, pb_buf_string(&text), -1, &stmt, NULL);
     while (r == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
         pb_buf_text(ret_plan, (const char *)sqlite3_column_text(stmt, 3));
@@ -436,6 +437,15 @@ int pb_db_explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan, st
     sqlite3_finalize(stmt);
     pb_buf_release(&text);
     return r == SQLITE_OK ? 0 : -1;
+}
+
+int pb_db_explain(struct pb_db *db, struct pb_buf *ret_plan, struct pb_error *err)
+{
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        if (db->statements[i].sql && explain(db, db->statements[i].sql, ret_plan, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 const char *pb_db_type(const char *token)

@@ -1,4 +1,5 @@
-/* The half of execution_store.h that the scheduler lives on: claims, the queue, what becomes due. */
+/* The half of execution_store.h that the scheduler lives on: claims, the queue, what becomes due.
+ * */
 #include "server/store/execution_rows_private.h"
 
 static int insert_attempt(struct pb_db *db, const struct pb_execution *execution, int64_t now_ms,
@@ -39,7 +40,8 @@ int pb_execution_claim(struct pb_db *db, struct pb_arena *arena, const char *id,
     return 0;
 }
 
-/* --- the queue ----------------------------------------------------------------------------------- */
+/* --- the queue -----------------------------------------------------------------------------------
+ * */
 
 #define Q(kind, member) PB_COLUMN(kind, struct pb_queue_row, member)
 
@@ -72,8 +74,10 @@ static const struct pb_columns QUEUE = PB_COLUMNS(QUEUE_ITEMS);
 #define QUEUE_ORDER " ORDER BY e.priority DESC, e.created_at, e.id LIMIT ?2"
 
 static const char ALL_QUEUED[] = QUEUE_SELECT " AND ?1 = ?1" QUEUE_ORDER;
+/* || '' keeps the planner from going project by project: the queue is short, its index has the
+ * order. */
 static const char RUNNABLE[] =
-    QUEUE_SELECT " AND p.status = 'active' AND coalesce(e.available_at, 0) <= ?1 AND " ACTIVE
+    QUEUE_SELECT " AND p.status || '' = 'active' AND coalesce(e.available_at, 0) <= ?1 AND " ACTIVE
                  " < p.max_concurrent AND NOT " BUSY QUEUE_ORDER;
 
 static int read_queue_row(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,

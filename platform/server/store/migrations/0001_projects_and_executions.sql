@@ -159,7 +159,7 @@ CREATE INDEX executions_by_project ON executions (project_id, created_at, id);
 CREATE INDEX executions_by_status ON executions (status, created_at, id);
 CREATE INDEX executions_by_project_status ON executions (project_id, status, created_at, id);
 CREATE INDEX executions_by_work_item ON executions (work_item_id, created_at, id);
-CREATE INDEX executions_queue ON executions (priority, created_at, id) WHERE status = 'queued';
+CREATE INDEX executions_queue ON executions (status, priority DESC, created_at, id);
 CREATE INDEX executions_quota ON executions (available_at) WHERE status IN ('queued', 'waiting_quota');
 CREATE INDEX executions_completed ON executions (completed_at, status, cost_micro_usd) WHERE completed_at IS NOT NULL;
 

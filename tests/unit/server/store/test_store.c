@@ -1,0 +1,470 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "server/store/db_private.h"
+#include "server/store/identity_store.h"
+#include "store_test.h"
+
+/* --- writing and reading -------------------------------------------------------------------------- */
+
+struct put {
+    const char *key;
+    const char *value;
+    bool fail;
+};
+
+static int put(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct put *wish = arg;
+
+    if (pb_setting_put(db, wish->key, wish->value, 1, err) < 0)
+        return -1;
+    return wish->fail ? pb_fail(err, PB_ERROR_CONFLICT, "on purpose") : 0;
+}
+
+static const char *get(struct store_test *t, const char *key)
+{
+    const char *value = NULL;
+
+    assert_ok(pb_setting_get(store_test_reader(t), &t->arena, key, &value, &t->err), &t->err);
+    return value;
+}
+
+TEST(what_was_written_is_read_by_the_next_reader)
+{
+    struct store_test *t = *state;
+
+    store_test_write(t, put, &(struct put){"a", "1", false});
+    assert_string_equal(get(t, "a"), "1");
+    store_test_write(t, put, &(struct put){"a", "2", false});
+    assert_string_equal(get(t, "a"), "2");
+    store_test_reopen(t);
+    assert_string_equal(get(t, "a"), "2");
+}
+
+TEST(a_failed_function_leaves_nothing_and_says_why)
+{
+    struct store_test *t = *state;
+
+    assert_refused(pb_store_write(t->store, put, &(struct put){"a", "1", true}, &t->err), &t->err,
+                   PB_ERROR_CONFLICT);
+    assert_string_equal(t->err.message, "on purpose");
+    assert_null(get(t, "a"));
+}
+
+TEST(readers_cannot_write)
+{
+    struct store_test *t = *state;
+
+    assert_refused(pb_setting_put(store_test_reader(t), "a", "1", 1, &t->err), &t->err,
+                   PB_ERROR_UNAVAILABLE);
+}
+
+TEST(the_files_are_for_their_owner_alone)
+{
+    struct store_test *t = *state;
+    struct stat stat_;
+    char path[128];
+
+    store_test_write(t, put, &(struct put){"a", "1", false});
+    for (int i = 0; i < 3; i++) {
+        static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
+
+        snprintf(path, sizeof(path), "%s%s", t->path, SUFFIXES[i]);
+        assert_int_equal(stat(path, &stat_), 0);
+        assert_int_equal(stat_.st_mode & 0777, 0600);
+    }
+}
+
+static int write_again(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct store_test *t = arg;
+
+    (void)db;
+    return pb_store_write(t->store, put, &(struct put){"a", "1", false}, err);
+}
+
+TEST(a_write_function_cannot_wait_for_another_one)
+{
+    struct store_test *t = *state;
+
+    assert_refused(pb_store_write(t->store, write_again, t, &t->err), &t->err, PB_ERROR_INTERNAL);
+}
+
+/* --- groups --------------------------------------------------------------------------------------- */
+
+/* Holds the writer inside a function until the test opens the gate. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool entered, open;
+    int done, failed;
+};
+
+static struct gate make_gate(void)
+{
+    return (struct gate){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false, 0, 0};
+}
+
+static int hold(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct gate *gate = arg;
+
+    (void)db;
+    (void)err;
+    pthread_mutex_lock(&gate->lock);
+    gate->entered = true;
+    pthread_cond_broadcast(&gate->changed);
+    while (!gate->open)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+    return 0;
+}
+
+static void count_done(struct gate *gate, const struct pb_error *err)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->done++;
+    gate->failed += err != NULL;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void on_held(void *arg, const struct pb_error *err)
+{
+    count_done(arg, err);
+}
+
+static void wait_entered(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (!gate->entered)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void open_gate(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void wait_done(struct gate *gate, int count)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (gate->done < count)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+struct numbered {
+    struct gate *gate;
+    int number;
+    bool fail;
+};
+
+static int put_number(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct numbered *wish = arg;
+    char key[16];
+
+    snprintf(key, sizeof(key), "n%d", wish->number);
+    if (pb_setting_put(db, key, "x", 1, err) < 0)
+        return -1;
+    return wish->fail ? pb_fail(err, PB_ERROR_CONFLICT, "on purpose") : 0;
+}
+
+static void on_number(void *arg, const struct pb_error *err)
+{
+    count_done(((struct numbered *)arg)->gate, err);
+}
+
+TEST(what_waits_together_is_committed_together_and_fails_alone)
+{
+    enum { WISHES = 100 };
+    struct store_test *t = *state;
+    struct gate gate = make_gate();
+    struct numbered wishes[WISHES];
+    struct pb_store_stats before, after;
+
+    pb_store_stats(t->store, &before);
+    assert_ok(pb_store_submit(t->store, hold, on_held, &gate, &t->err), &t->err);
+    wait_entered(&gate);
+    for (int i = 0; i < WISHES; i++) {
+        wishes[i] = (struct numbered){&gate, i, i % 10 == 3};
+        assert_ok(pb_store_submit(t->store, put_number, on_number, &wishes[i], &t->err), &t->err);
+    }
+    open_gate(&gate);
+    wait_done(&gate, WISHES + 1);
+    pb_store_stats(t->store, &after);
+
+    assert_int_equal(gate.failed, 10);
+    assert_true(after.writes - before.writes == WISHES + 1);
+    assert_true(after.groups - before.groups < WISHES / 2);
+    for (int i = 0; i < WISHES; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "n%d", i);
+        if (i % 10 == 3)
+            assert_null(get(t, key));
+        else
+            assert_non_null(get(t, key));
+    }
+}
+
+TEST(a_full_queue_is_said_at_once)
+{
+    enum { MAX = 8 };
+    struct gate gate = make_gate();
+    struct numbered wish = {&gate, 1, false};
+    struct pb_error err = {0};
+    struct pb_store *store;
+    char dir[64], path[96];
+
+    (void)state;
+    store_test_make_dir(dir);
+    snprintf(path, sizeof(path), "%s/db", dir);
+    store = pb_store_open(&(struct pb_store_options){.path = path, .queue_max = MAX}, &err);
+    assert_non_null(store);
+    assert_ok(pb_store_submit(store, hold, on_held, &gate, &err), &err);
+    wait_entered(&gate);
+    for (int i = 0; i < MAX; i++)
+        assert_ok(pb_store_submit(store, put_number, on_number, &wish, &err), &err);
+    assert_refused(pb_store_submit(store, put_number, on_number, &wish, &err), &err,
+                   PB_ERROR_UNAVAILABLE);
+    assert_string_equal(err.reason, "busy");
+    open_gate(&gate);
+    wait_done(&gate, MAX + 1);
+    pb_store_close(store);
+    store_test_remove_dir(dir);
+}
+
+/* --- readers on many threads ------------------------------------------------------------------------ */
+
+static void *read_in_thread(void *arg)
+{
+    struct store_test *t = arg;
+    struct pb_error err = {0};
+    struct pb_db *db = pb_store_reader(t->store, &err);
+    struct pb_arena arena;
+    const char *value = NULL;
+    bool ok;
+
+    pb_arena_init(&arena, 1 << 20);
+    ok = db && db == pb_store_reader(t->store, &err) &&
+         pb_setting_get(db, &arena, "a", &value, &err) == 0 && value;
+    pb_arena_release(&arena);
+    return ok ? t : NULL;
+}
+
+TEST(every_thread_has_its_own_reader_which_ends_with_it)
+{
+    struct store_test *t = *state;
+
+    store_test_write(t, put, &(struct put){"a", "1", false});
+    for (int round = 0; round < 3; round++) {
+        pthread_t threads[4];
+        void *result;
+
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, read_in_thread, t), 0);
+        for (int i = 0; i < 4; i++) {
+            pthread_join(threads[i], &result);
+            assert_ptr_equal(result, t);
+        }
+    }
+}
+
+TEST(the_log_of_the_database_is_checkpointed_and_does_not_grow)
+{
+    struct store_test *t = *state;
+    struct pb_store_stats stats;
+    static char value[20000];
+    struct stat stat_;
+    char path[128];
+
+    for (int i = 0; i < 1500; i++) {
+        memset(value, 'a' + i % 26, sizeof(value) - 1);
+        store_test_write(t, put, &(struct put){"a", value, false});
+    }
+    pb_store_stats(t->store, &stats);
+    assert_true(stats.checkpoints > 0);
+    snprintf(path, sizeof(path), "%s-wal", t->path);
+    assert_int_equal(stat(path, &stat_), 0);
+    assert_true(stat_.st_size < 12 << 20); /* 1500 × 5 pages would be 30 MB */
+}
+
+/* --- the end of the process, and of the disk --------------------------------------------------------- */
+
+/* Writes one row after the other and tells each one that was acknowledged. Never returns. */
+static void write_and_tell(const char *path, int out)
+{
+    struct pb_error err = {0};
+    struct pb_store *store = pb_store_open(&(struct pb_store_options){.path = path}, &err);
+
+    for (int i = 0; store; i++) {
+        struct numbered wish = {NULL, i, false};
+
+        if (pb_store_write(store, put_number, &wish, &err) < 0 ||
+            write(out, &i, sizeof(i)) != sizeof(i))
+            break;
+    }
+    _exit(1);
+}
+
+TEST(what_was_acknowledged_survives_kill_9)
+{
+    char dir[64], path[96], key[16];
+    struct pb_error err = {0};
+    struct pb_store *store;
+    struct pb_arena arena;
+    int pipes[2], last = -1, number;
+    pid_t child;
+
+    (void)state;
+    store_test_make_dir(dir);
+    snprintf(path, sizeof(path), "%s/db", dir);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0)
+        write_and_tell(path, pipes[1]);
+    close(pipes[1]);
+    while (last < 200 && read(pipes[0], &number, sizeof(number)) == sizeof(number))
+        last = number;
+    kill(child, SIGKILL);
+    while (read(pipes[0], &number, sizeof(number)) == sizeof(number))
+        last = number;
+    close(pipes[0]);
+    waitpid(child, NULL, 0);
+    assert_true(last >= 200);
+
+    store = pb_store_open(&(struct pb_store_options){.path = path}, &err);
+    assert_non_null(store);
+    pb_arena_init(&arena, 1 << 20);
+    for (int i = 0; i <= last; i++) {
+        const char *value = NULL;
+
+        snprintf(key, sizeof(key), "n%d", i);
+        assert_ok(pb_setting_get(pb_store_reader(store, &err), &arena, key, &value, &err), &err);
+        assert_non_null(value);
+    }
+    pb_arena_release(&arena);
+    pb_store_close(store);
+    store_test_remove_dir(dir);
+}
+
+/* SQLite writes through this; while `disk_is_full` nothing fits. */
+static bool disk_is_full;
+
+static ssize_t write_unless_full(int fd, const void *data, size_t len, off_t offset)
+{
+    if (disk_is_full) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return pwrite(fd, data, len, offset);
+}
+
+static void let_disk_be_full(bool full)
+{
+    static const char *const CALLS[] = {"pwrite", "pwrite64"};
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+    for (size_t i = 0; i < COUNT(CALLS); i++)
+        assert_int_equal(vfs->xSetSystemCall(vfs, CALLS[i], (sqlite3_syscall_ptr)write_unless_full),
+                         SQLITE_OK);
+    disk_is_full = full;
+}
+
+TEST(a_full_disk_fails_the_whole_group_and_harms_nothing)
+{
+    enum { WISHES = 5 };
+    struct store_test *t = *state;
+    struct gate gate = make_gate();
+    struct numbered wishes[WISHES];
+
+    store_test_write(t, put, &(struct put){"before", "1", false});
+    assert_ok(pb_store_submit(t->store, hold, on_held, &gate, &t->err), &t->err);
+    wait_entered(&gate);
+    for (int i = 0; i < WISHES; i++) {
+        wishes[i] = (struct numbered){&gate, i, false};
+        assert_ok(pb_store_submit(t->store, put_number, on_number, &wishes[i], &t->err), &t->err);
+    }
+    let_disk_be_full(true);
+    open_gate(&gate);
+    wait_done(&gate, WISHES + 1);
+    assert_int_equal(gate.failed, WISHES + 1);
+    assert_refused(pb_store_write(t->store, put, &(struct put){"during", "1", false}, &t->err),
+                   &t->err, PB_ERROR_UNAVAILABLE);
+    assert_string_equal(t->err.reason, "disk_full");
+    assert_null(get(t, "n0"));
+
+    let_disk_be_full(false);
+    store_test_write(t, put, &(struct put){"after", "1", false});
+    for (int round = 0; round < 2; round++) {
+        assert_non_null(get(t, "before"));
+        assert_non_null(get(t, "after"));
+        assert_null(get(t, "during"));
+        for (int i = 0; i < WISHES; i++) {
+            char key[16];
+
+            snprintf(key, sizeof(key), "n%d", i);
+            assert_null(get(t, key));
+        }
+        store_test_reopen(t);
+    }
+}
+
+TEST(a_file_that_is_no_database_is_refused)
+{
+    char dir[64], path[96];
+    struct pb_error err = {0};
+    FILE *file;
+
+    (void)state;
+    store_test_make_dir(dir);
+    snprintf(path, sizeof(path), "%s/db", dir);
+    file = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("not a database\n", file);
+    fclose(file);
+    assert_null(pb_store_open(&(struct pb_store_options){.path = path}, &err));
+    assert_int_equal(err.code, PB_ERROR_INTERNAL);
+    assert_string_equal(err.reason, "store_corrupt");
+    store_test_remove_dir(dir);
+}
+
+#define WITH_STORE(test) \
+    cmocka_unit_test_setup_teardown(test, store_test_setup, store_test_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(what_was_written_is_read_by_the_next_reader),
+        WITH_STORE(a_failed_function_leaves_nothing_and_says_why),
+        WITH_STORE(readers_cannot_write),
+        WITH_STORE(the_files_are_for_their_owner_alone),
+        WITH_STORE(a_write_function_cannot_wait_for_another_one),
+        WITH_STORE(what_waits_together_is_committed_together_and_fails_alone),
+        cmocka_unit_test(a_full_queue_is_said_at_once),
+        WITH_STORE(every_thread_has_its_own_reader_which_ends_with_it),
+        WITH_STORE(the_log_of_the_database_is_checkpointed_and_does_not_grow),
+        cmocka_unit_test(what_was_acknowledged_survives_kill_9),
+        WITH_STORE(a_full_disk_fails_the_whole_group_and_harms_nothing),
+        cmocka_unit_test(a_file_that_is_no_database_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
