@@ -103,11 +103,16 @@ static struct bucket **slot_of(struct pb_github_limits *limits, const char *toke
     return &limits->table[hash % TABLE];
 }
 
+static bool is_open(const struct window *window, int64_t now)
+{
+    return window->count && window->began_ms + window->length_ms > now;
+}
+
 /* A bucket nobody uses and that holds nothing worth knowing. */
 static bool is_idle(const struct bucket *bucket, int64_t now)
 {
-    return !bucket->users && bucket->blocked_until_ms <= now &&
-           bucket->hour.began_ms + bucket->hour.length_ms <= now && bucket->reset_ms <= now;
+    return !bucket->users && bucket->blocked_until_ms <= now && !is_open(&bucket->hour, now) &&
+           bucket->reset_ms <= now;
 }
 
 static void forget_idle(struct pb_github_limits *limits, int64_t now)
@@ -176,14 +181,14 @@ static struct bucket *find_or_make(struct pb_github_limits *limits, const char *
 
 static int64_t window_free_at(const struct window *window, int64_t now)
 {
-    int64_t ends = window->began_ms + window->length_ms;
-
-    return window->count >= window->max && ends > now ? ends : 0;
+    return window->count >= window->max && is_open(window, now)
+               ? window->began_ms + window->length_ms
+               : 0;
 }
 
 static void window_count(struct window *window, int64_t now)
 {
-    if (!window->count || window->began_ms + window->length_ms <= now) {
+    if (!is_open(window, now)) {
         window->began_ms = now;
         window->count = 0;
     }

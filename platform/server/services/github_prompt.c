@@ -108,16 +108,21 @@ static void put_end(struct pb_buf *buf, const char *mark)
     pb_buf_format(buf, "\n----- END %s -----\n", mark);
 }
 
-/* A text of GitHub's, within a number of bytes. */
-static void put_text(struct pb_buf *buf, const char *text, size_t max_chars, size_t max_bytes)
+/* A text of GitHub's, within a number of bytes; what is cut is said. */
+static void put_text(struct pb_buf *buf, const struct pb_github_ask *ask, const char *text,
+                     size_t max_chars, size_t max_bytes)
 {
     struct pb_buf clean;
+    size_t len;
 
     pb_buf_init(&clean, PB_LIMIT_PROMPT * 4);
     pb_github_text_clean(&clean, text, strlen(text), max_chars);
     buf->failed |= pb_buf_failed(&clean);
-    pb_buf_bytes(buf, pb_buf_string(&clean),
-                 pb_utf8_cut(pb_buf_string(&clean), clean.len, max_bytes));
+    len = pb_utf8_cut(pb_buf_string(&clean), clean.len, max_bytes);
+    pb_buf_bytes(buf, pb_buf_string(&clean), len);
+    if (len < clean.len)
+        pb_buf_text(buf, SAY(ask, "\n[the rest is too long and not shown]",
+                             "\n［以下は長すぎるため省略］"));
     pb_buf_release(&clean);
 }
 
@@ -131,7 +136,7 @@ static void put_said(struct pb_buf *buf, const struct pb_github_ask *ask,
                   SAY(ask, "\nComment by %s, %.10s %.5s UTC:\n",
                       "\n%s のコメント（%.10s %.5s UTC）:\n"),
                   said->login, when, when + 11);
-    put_text(buf, said->body, PB_GITHUB_TEXT_CHARS, COMMENTS_BYTES);
+    put_text(buf, ask, said->body, PB_GITHUB_TEXT_CHARS, COMMENTS_BYTES);
     pb_buf_char(buf, '\n');
 }
 
@@ -176,7 +181,8 @@ static void put_left_out(struct pb_buf *buf, const struct pb_github_ask *ask)
 {
     if (ask->left_out)
         pb_buf_format(buf,
-                      SAY(ask, "\n(%zu comments by people without write access were left out.)\n",
+                      SAY(ask,
+                          "\n(Comments left out because their authors have no write access: %zu)\n",
                           "\n（書き込み権限のない人のコメント %zu 件は含めていません。）\n"),
                       ask->left_out);
 }
@@ -197,7 +203,7 @@ void pb_github_prompt_issue(struct pb_buf *buf, const struct pb_github_ask *ask)
     put_rules(buf, ask, mark);
     put_begin(buf, mark);
     put_header(buf, ask);
-    put_text(buf, ask->body, PB_GITHUB_TEXT_CHARS, BODY_BYTES);
+    put_text(buf, ask, ask->body, PB_GITHUB_TEXT_CHARS, BODY_BYTES);
     pb_buf_char(buf, '\n');
     put_comments(buf, ask);
     put_end(buf, mark);
@@ -238,12 +244,12 @@ void pb_github_prompt_comment(struct pb_buf *buf, const struct pb_github_ask *as
     put_said(buf, ask, said);
     if (question) {
         pb_buf_text(buf, SAY(ask, "\nYour question was:\n", "\nあなたの質問:\n"));
-        put_text(buf, question, AGAIN_CHARS, BODY_BYTES);
+        put_text(buf, ask, question, AGAIN_CHARS, BODY_BYTES);
         pb_buf_char(buf, '\n');
     }
     pb_buf_format(buf, SAY(ask, "\nFor reference, issue #%lld:\n", "\n参考: Issue #%lld\n"),
                   (long long)ask->number);
     put_header(buf, ask);
-    put_text(buf, ask->body, AGAIN_CHARS, BODY_BYTES);
+    put_text(buf, ask, ask->body, AGAIN_CHARS, BODY_BYTES);
     put_end(buf, mark);
 }

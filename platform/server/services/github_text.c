@@ -298,7 +298,7 @@ static size_t escape_len(const char *at, size_t left, bool *ret_keep)
 
     *ret_keep = true;
     if (unit < 0)
-        return left < 2 ? left : 2;
+        return left < 2 || (unsigned char)at[1] >= 0x80 ? 1 : 2;
     if (unit >= 0xd800 && unit <= 0xdbff) {
         low = unit_of(at + 6, left - 6);
         *ret_keep = low >= 0xdc00 && low <= 0xdfff;

@@ -107,40 +107,22 @@ static void put_heading(struct pb_buf *buf, const struct pb_github_story *story)
     pb_buf_format(buf, "**%s**",
                   SAY(story, HEADINGS[execution->status].en, HEADINGS[execution->status].ja));
     if (execution->status == PB_EXECUTION_WAITING_QUOTA && execution->available_at) {
-        pb_buf_text(buf, SAY(story, " until ", " 再開予定: "));
+        pb_buf_text(buf, SAY(story, " until ", "（再開予定: "));
         put_time(buf, execution->available_at);
+        pb_buf_text(buf, SAY(story, "", "）"));
     }
     if (execution->status == PB_EXECUTION_SUCCEEDED && execution->no_changes)
         pb_buf_text(buf, SAY(story, ": no changes were needed", "（変更はありませんでした）"));
     if (execution->status == PB_EXECUTION_CANCELLED && has(execution->cancel_by)) {
-        pb_buf_text(buf, SAY(story, " by ", " 中止した人: "));
+        pb_buf_text(buf, SAY(story, " by ", "（中止した人: "));
         put_code(buf, execution->cancel_by);
+        pb_buf_text(buf, SAY(story, "", "）"));
     }
     pb_buf_text(buf, " · ");
     put_link(buf, story,
              running ? SAY(story, "watch it live", "ライブログを見る")
                      : SAY(story, "log and details", "ログと詳細"));
     pb_buf_text(buf, "\n\n");
-}
-
-/* Why it failed or waits, the case's detail, and what happens next. */
-static void put_reason(struct pb_buf *buf, const struct pb_github_story *story)
-{
-    const struct pb_execution *execution = story->execution;
-    const struct pb_failure *failure = pb_failure_find(execution->reason_kind);
-
-    if (!failure || execution->status == PB_EXECUTION_SUCCEEDED ||
-        execution->status == PB_EXECUTION_CANCELLED ||
-        execution->status == PB_EXECUTION_WAITING_INPUT)
-        return;
-    pb_buf_format(buf, "%s\n\n", pb_failure_sentence(failure, story->project->language));
-    if (has(execution->reason)) {
-        pb_buf_text(buf, "> ");
-        pb_github_text_line(buf, execution->reason, DETAIL_CHARS);
-        pb_buf_text(buf, "\n\n");
-    }
-    pb_buf_format(buf, "%s %s\n\n", SAY(story, "**What now:**", "**次にすること:**"),
-                  pb_failure_next(failure, story->project->language));
 }
 
 /* Every line behind "> ", so that the text cannot leave its place. */
@@ -159,6 +141,23 @@ static void put_quoted(struct pb_buf *buf, const char *text, size_t max_chars)
     }
     pb_buf_text(buf, "\n\n");
     pb_buf_release(&quiet);
+}
+
+/* Why it failed or waits, the case's detail, and what happens next. */
+static void put_reason(struct pb_buf *buf, const struct pb_github_story *story)
+{
+    const struct pb_execution *execution = story->execution;
+    const struct pb_failure *failure = pb_failure_find(execution->reason_kind);
+
+    if (!failure || execution->status == PB_EXECUTION_SUCCEEDED ||
+        execution->status == PB_EXECUTION_CANCELLED ||
+        execution->status == PB_EXECUTION_WAITING_INPUT)
+        return;
+    pb_buf_format(buf, "%s\n\n", pb_failure_sentence(failure, story->project->language));
+    if (has(execution->reason))
+        put_quoted(buf, execution->reason, DETAIL_CHARS);
+    pb_buf_format(buf, "%s %s\n\n", SAY(story, "**What now:**", "**次にすること:**"),
+                  pb_failure_next(failure, story->project->language));
 }
 
 static void put_question(struct pb_buf *buf, const struct pb_github_story *story)
@@ -287,6 +286,13 @@ static const char *find_checked(const char *summary)
     return NULL;
 }
 
+static void put_trimmed(struct pb_buf *buf, const char *text, size_t len)
+{
+    while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+        len--;
+    pb_buf_bytes(buf, text, len);
+}
+
 /* What was done, then what was checked: two parts of one summary. */
 static void put_done_and_checked(struct pb_buf *buf, const struct pb_github_story *story)
 {
@@ -300,19 +306,21 @@ static void put_done_and_checked(struct pb_buf *buf, const struct pb_github_stor
     buf->failed |= pb_buf_failed(&quiet);
     summary = pb_buf_string(&quiet);
     checked = find_checked(summary);
+    if (!checked)
+        checked = summary + strlen(summary);
     pb_buf_format(buf, "### %s\n", SAY(story, "What was done", "実施したこと"));
-    pb_buf_bytes(buf, summary, checked ? (size_t)(checked - summary) : strlen(summary));
-    if (!*summary)
+    put_trimmed(buf, summary, (size_t)(checked - summary));
+    if (checked == summary)
         pb_buf_text(buf, SAY(story, "The agent left no summary.",
                              "エージェントからの要約はありません。"));
     pb_buf_format(buf, "\n\n### %s\n", SAY(story, "What was checked", "確認したこと"));
-    pb_buf_text(buf,
-                checked
-                    ? checked
-                    : SAY(story, "The agent did not say what it checked. Please review with care.",
-                          "何を確認したか、エージェントからの報告はありません。注意してレビュー"
-                          "してください。"));
-    pb_buf_text(buf, "\n\n");
+    put_trimmed(buf, checked, strlen(checked));
+    if (!*checked)
+        pb_buf_text(buf,
+                    SAY(story, "The agent did not say what it checked. Please review with care.",
+                        "何を確認したか、エージェントからの報告はありません。注意してレビューして"
+                        "ください。"));
+    pb_buf_char(buf, '\n');
     pb_buf_release(&quiet);
 }
 
