@@ -290,6 +290,35 @@ int pb_auth_principal(struct pb_auth *auth, const char *access_token, struct pb_
     return 0;
 }
 
+struct language {
+    int64_t user_id;
+    const char *language;
+};
+
+static int write_language(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    const struct language *wish = arg;
+    struct pb_arena arena;
+    struct pb_user *user;
+    int r;
+
+    pb_arena_init(&arena, 64 << 10);
+    r = pb_user_load(db, &arena, wish->user_id, &user, err);
+    if (r == 0) {
+        user->language = wish->language;
+        r = pb_user_save(db, user, err);
+    }
+    pb_arena_release(&arena);
+    return r;
+}
+
+int pb_auth_set_language(struct pb_auth *auth, int64_t user_id, const char *language,
+                         struct pb_error *err)
+{
+    return pb_store_write(auth->platform->store, write_language,
+                          &(struct language){user_id, language}, err);
+}
+
 /* --- tickets ---------------------------------------------------------------------------------------------- */
 
 static void forget_ticket(struct ticket *ticket)

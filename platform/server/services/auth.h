@@ -78,6 +78,9 @@ int pb_auth_refresh(struct pb_auth *auth, const char *refresh_token,
 int pb_auth_logout(struct pb_auth *auth, const char *refresh_token,
                    struct pb_error *err) PB_MUST_CHECK;
 
+int pb_auth_set_language(struct pb_auth *auth, int64_t user_id, const char *language,
+                         struct pb_error *err) PB_MUST_CHECK;
+
 /* An access token → principal. UNAUTHENTICATED "token_invalid" | "token_expired" | "session_ended". */
 int pb_auth_principal(struct pb_auth *auth, const char *access_token, struct pb_arena *arena,
                       struct pb_principal *ret, struct pb_error *err) PB_MUST_CHECK;

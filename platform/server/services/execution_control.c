@@ -198,6 +198,14 @@ int pb_execution_enqueue(struct pb_platform *platform, const struct pb_enqueue *
     return 0;
 }
 
+int pb_execution_find(struct pb_platform *platform, const char *project_id, const char *dedupe_key,
+                      struct pb_arena *arena, const char **ret_id, struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+
+    return db ? pb_execution_find_key(db, arena, project_id, dedupe_key, ret_id, err) : -1;
+}
+
 /* --- reply -------------------------------------------------------------------------------------------------- */
 
 struct reply {

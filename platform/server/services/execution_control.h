@@ -45,6 +45,11 @@ int pb_execution_enqueue(struct pb_platform *platform, const struct pb_enqueue *
                          struct pb_arena *arena, const char **ret_id,
                          struct pb_error *err) PB_MUST_CHECK;
 
+/* The execution this trigger made or answered; NULL in ret_id when it was never seen. */
+int pb_execution_find(struct pb_platform *platform, const char *project_id, const char *dedupe_key,
+                      struct pb_arena *arena, const char **ret_id,
+                      struct pb_error *err) PB_MUST_CHECK;
+
 /* An answer for an execution that waits for input or approval: the same execution is queued again with
  * `prompt` and its session. CONFLICT "duplicate" for a key seen before, CONFLICT "not_waiting" when it
  * no longer waits (the caller then enqueues). */

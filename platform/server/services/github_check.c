@@ -168,7 +168,7 @@ static const struct {
     const char *en;
     const char *ja;
 } WRITES[] = {
-    {"contents", "Contents", "push branches", "ブランチの push"},
+    {"contents", "Contents", "push branches", "ブランチの push "},
     {"pull_requests", "Pull requests", "open pull requests", "プルリクエストの作成"},
     {"labels", "Issues", "set labels and write comments", "ラベルの変更とコメントの投稿"},
 };
@@ -232,8 +232,8 @@ static void look(struct checking *c)
     check->is_private = c->facts.is_private;
     add_reachable(c);
     add_token(c);
-    if (pb_github_repo_is_empty(c->repo, &check->is_empty, &contents) < 0)
-        may_push = pb_github_is_temporary(&contents) ? may : NO;
+    if (pb_github_repo_is_empty(c->repo, &c->facts, &check->is_empty, &contents) < 0)
+        may_push = contents.code == PB_ERROR_DENIED ? NO : may;
     add_repository(c);
     add_issues(c);
     for (size_t i = 0; i < sizeof(WRITES) / sizeof(WRITES[0]); i++)

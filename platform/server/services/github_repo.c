@@ -115,6 +115,7 @@ static int read_facts(const struct pb_github_answer *answer, struct pb_arena *ar
         .is_private = pb_json_bool(json, "private", false),
         .is_archived = pb_json_bool(json, "archived", false),
         .has_issues = pb_json_bool(json, "has_issues", true),
+        .has_size = pb_json_int(json, "size", 0) > 0,
         .has_permissions = pb_json_is_object(permissions),
         .may_push = pb_json_bool(permissions, "push", false),
         .moved = answer->moved,
@@ -148,19 +149,34 @@ int pb_github_repo_facts(const struct pb_github_repo *repo, struct pb_arena *are
     return r;
 }
 
-int pb_github_repo_is_empty(const struct pb_github_repo *repo, bool *ret_empty,
+int pb_github_repo_is_empty(const struct pb_github_repo *repo,
+                            const struct pb_github_repo_facts *facts, bool *ret_empty,
                             struct pb_error *err)
 {
     struct pb_github_answer answer = {0};
-    int r;
+    struct pb_error why = {0};
+    struct pb_arena arena;
+    const char *path;
+    int r = -1;
 
-    r = pb_github_repo_call(repo,
-                            &(struct pb_github_call){.kind = PB_GITHUB_READ,
-                                                     .method = "GET",
-                                                     .path = "/branches?per_page=1"},
-                            &answer, err);
-    if (r == 0)
-        *ret_empty = pb_json_is_array(answer.json) && pb_json_count(answer.json) == 0;
+    pb_arena_init(&arena, 16 << 10);
+    path = pb_github_escape(&arena, facts->default_branch);
+    path = path ? pb_arena_format(&arena, "/branches/%s", path) : NULL;
+    if (!path) {
+        pb_fail(err, PB_ERROR_INVALID, "branch name too long");
+        goto out;
+    }
+    r = pb_github_repo_call(
+        repo, &(struct pb_github_call){.kind = PB_GITHUB_READ, .method = "GET", .path = path},
+        &answer, &why);
+    if (r == 0 || why.code == PB_ERROR_NOT_FOUND) {
+        *ret_empty = r < 0 && !facts->has_size;
+        r = 0;
+    } else {
+        *err = why;
+    }
     pb_github_answer_release(&answer);
+out:
+    pb_arena_release(&arena);
     return r;
 }

@@ -45,6 +45,7 @@ struct pb_github_repo_facts {
     bool is_private;
     bool is_archived;
     bool has_issues;
+    bool has_size;        /* false also for a small repository: GitHub counts kilobytes, and late */
     bool has_permissions; /* GitHub said what the token's owner may do: */
     bool may_push;
     bool moved;
@@ -53,8 +54,9 @@ struct pb_github_repo_facts {
 int pb_github_repo_facts(const struct pb_github_repo *repo, struct pb_arena *arena,
                          struct pb_github_repo_facts *ret_facts,
                          struct pb_error *err) PB_MUST_CHECK;
-/* Has it no commit at all? */
-int pb_github_repo_is_empty(const struct pb_github_repo *repo, bool *ret_empty,
+/* Has it no commit at all? Asks for the default branch, so it also shows whether contents can be read: DENIED. */
+int pb_github_repo_is_empty(const struct pb_github_repo *repo,
+                            const struct pb_github_repo_facts *facts, bool *ret_empty,
                             struct pb_error *err) PB_MUST_CHECK;
 
 #endif

@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "model/work_item.h"
+#include "server/services/env_control.h"
 #include "server/services/node_private.h"
 #include "server/services/platform.h"
 #include "server/services/repository_url.h"
-#include "server/services/vault.h"
 #include "server/store/execution_store.h"
 #include "server/store/project_store.h"
 #include "server/store/store.h"
@@ -98,31 +97,6 @@ static void put_list(struct pb_json_writer *w, const char *name, const char *jso
     pb_json_put_raw(w, name, json && *json ? json : "[]");
 }
 
-static int put_env(const struct assignment *a, struct pb_json_writer *w, struct pb_error *err)
-{
-    int r = 0;
-
-    pb_json_begin_object(w, "env");
-    for (size_t i = 0; r == 0 && i < a->env.count; i++) {
-        const struct pb_env_var *var = &a->env.items[i];
-        char *plain = NULL;
-        char context[256];
-
-        if (!var->encrypted) {
-            pb_json_put_text(w, var->key, var->value ? var->value : "");
-            continue;
-        }
-        (void)snprintf(context, sizeof(context), "env/%s/%s", a->project->id, var->key);
-        r = pb_vault_open_text(a->hub->platform->vault, context, var->value ? var->value : "",
-                               &plain, err);
-        if (r == 0)
-            pb_json_put_text(w, var->key, plain);
-        pb_wipe_free(plain);
-    }
-    pb_json_end_object(w);
-    return r;
-}
-
 static void put_repo(const struct assignment *a, struct pb_json_writer *w)
 {
     const char *branch = a->item->branch && *a->item->branch
@@ -194,7 +168,8 @@ static int put_start(const struct assignment *a, struct pb_json_writer *w, struc
     pb_json_end_object(w);
     pb_json_put_text(w, "requested_by", execution->requested_by);
     pb_json_put_text(w, "language", a->project->language);
-    return put_env(a, w, err);
+    return pb_env_put_plain(a->hub->platform, a->env.items, a->env.count, a->project->id, w, "env",
+                            err);
 }
 
 static int load(struct assignment *a, const char *execution_id, struct pb_error *err)

@@ -1,10 +1,12 @@
 #include "server/services/node_hub.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -215,6 +217,28 @@ int64_t pb_node_hub_agents_running(struct pb_node_hub *hub)
 }
 
 /* --- a node comes ------------------------------------------------------------------------------------------ */
+
+int pb_node_hub_recognise(struct pb_node_hub *hub, const char *key, char *ret_node_id, size_t size,
+                          struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(hub->platform->store, err);
+    char digest[PB_SHA256_TEXT];
+    struct pb_node *node;
+    struct pb_arena arena;
+    int r;
+
+    if (!db)
+        return -1;
+    pb_sha256_text(key, strlen(key), digest);
+    pb_arena_init(&arena, 64 << 10);
+    r = pb_node_find(db, &arena, digest, &node, err);
+    if (r == 0 && !node)
+        r = pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "node_key", "no node has this key");
+    if (r == 0)
+        (void)snprintf(ret_node_id, size, "%s", node->id);
+    pb_arena_release(&arena);
+    return r;
+}
 
 static void refuse(struct pb_http_exchange *exchange, const struct pb_error *err)
 {

@@ -40,6 +40,10 @@ void pb_node_hub_stop(struct pb_node_hub *hub);
 /* After the HTTP server: waits for the messages in hand. NULL is fine. */
 void pb_node_hub_close(struct pb_node_hub *hub);
 
+/* Whose key is this? UNAUTHENTICATED "node_key" for one that is not known. */
+int pb_node_hub_recognise(struct pb_node_hub *hub, const char *key, char *ret_node_id, size_t size,
+                          struct pb_error *err) PB_MUST_CHECK;
+
 /* Upgrades an exchange whose key was recognised. On the loop thread; answers the exchange in any case. */
 void pb_node_hub_accept(struct pb_node_hub *hub, struct pb_http_exchange *exchange,
                         const char *node_id);

@@ -81,6 +81,20 @@ static void announce(struct pb_platform *platform, const char *id)
     pb_scheduler_kick(platform->scheduler);
 }
 
+int pb_project_get(struct pb_platform *platform, const char *id, struct pb_arena *arena,
+                   struct pb_project **ret_project, struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+    struct pb_project *project;
+
+    if (!db || pb_project_load(db, arena, id, &project, err) < 0)
+        return -1;
+    if (project->status == PB_PROJECT_DELETED)
+        return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "project_not_found", "no project '%s'", id);
+    *ret_project = project;
+    return 0;
+}
+
 /* --- create ----------------------------------------------------------------------------------------------- */
 
 /* The suggested id, else "site-2", "site-3" … Ids of deleted projects stay taken: they name folders. */

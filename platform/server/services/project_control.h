@@ -19,6 +19,10 @@ struct pb_platform;
 struct pb_principal;
 struct pb_project;
 
+/* As it is now; NOT_FOUND also for a deleted one. */
+int pb_project_get(struct pb_platform *platform, const char *id, struct pb_arena *arena,
+                   struct pb_project **ret_project, struct pb_error *err) PB_MUST_CHECK;
+
 /* Secrets that come with a change; NULL = keep what is there. */
 struct pb_project_secrets {
     const char *github_token;

@@ -4,9 +4,9 @@
 #include "pb_test.h"
 #include "server/services/github_check.h"
 
-#define REPO     "GET /repos/acme/site"
-#define BRANCHES "GET /repos/acme/site/branches"
-#define ISSUES   "GET /repos/acme/site/issues"
+#define REPO   "GET /repos/acme/site"
+#define BRANCH "GET /repos/acme/site/branches/main"
+#define ISSUES "GET /repos/acme/site/issues"
 #define GOOD                                                                  \
     "{\"name\":\"site\",\"full_name\":\"acme/"                                \
     "site\",\"owner\":{\"login\":\"acme\"},\"private\":true,"                 \
@@ -20,7 +20,7 @@ static struct pb_error err;
 static void serve(int status, const char *headers, const char *body)
 {
     stand_in_reply(world.github, REPO, status, headers, body);
-    stand_in_reply(world.github, BRANCHES, 200, NULL, "[{\"name\":\"main\"}]");
+    stand_in_reply(world.github, BRANCH, 200, NULL, "{\"name\":\"main\"}");
     stand_in_reply(world.github, ISSUES, 200, NULL, "[]");
 }
 
@@ -129,8 +129,7 @@ TEST(what_is_not_github_is_not_reached)
 TEST(an_empty_repository_is_a_warning)
 {
     serve(200, "X-OAuth-Scopes: repo", GOOD);
-    stand_in_forget(world.github, BRANCHES);
-    stand_in_reply(world.github, BRANCHES, 200, NULL, "[]");
+    stand_in_forget(world.github, BRANCH);
     look();
     assert_true(check.ok);
     assert_true(check.is_empty);
@@ -140,8 +139,8 @@ TEST(an_empty_repository_is_a_warning)
 TEST(contents_that_cannot_be_read_cannot_be_written)
 {
     serve(200, NULL, GOOD);
-    stand_in_forget(world.github, BRANCHES);
-    stand_in_reply(world.github, BRANCHES, 403, NULL, "{\"message\":\"Resource not accessible\"}");
+    stand_in_forget(world.github, BRANCH);
+    stand_in_reply(world.github, BRANCH, 403, NULL, "{\"message\":\"Resource not accessible\"}");
     look();
     assert_string_equal(state_of("contents"), "error");
     assert_string_equal(state_of("pull_requests"), "warning");
