@@ -1,0 +1,132 @@
+#include "cli/cli_words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+struct word {
+    const char *name;
+    const char *en;
+    const char *ja;
+};
+
+static const struct word STATUSES[] = {
+    {"queued", "queued", "待機中"},
+    {"assigned", "starting", "開始中"},
+    {"preparing", "preparing", "準備中"},
+    {"running", "running", "実行中"},
+    {"waiting_input", "waiting for input", "回答待ち"},
+    {"waiting_approval", "waiting for approval", "承認待ち"},
+    {"waiting_quota", "waiting for quota", "利用枠の回復待ち"},
+    {"cancelling", "cancelling", "中止処理中"},
+    {"succeeded", "succeeded", "成功"},
+    {"failed", "failed", "失敗"},
+    {"timed_out", "timed out", "時間切れ"},
+    {"budget_exhausted", "budget used up", "予算切れ"},
+    {"cancelled", "cancelled", "中止"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word PROJECT_STATUSES[] = {
+    {"active", "active", "稼働"},       {"paused", "paused", "一時停止"},
+    {"stopped", "stopped", "停止"},     {"archived", "archived", "アーカイブ"},
+    {"deleted", "deleted", "削除済み"}, {NULL, NULL, NULL},
+};
+
+static const struct word HEALTHS[] = {
+    {"healthy", "healthy", "正常"},
+    {"failing", "failing", "異常"},
+    {"misconfigured", "misconfigured", "設定に誤り"},
+    {"stopped", "stopped", "停止"},
+    {"unknown", "unknown", "不明"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word AGENTS[] = {
+    {"stopped", "stopped", "停止"},
+    {"starting", "starting", "起動中"},
+    {"running", "running", "稼働"},
+    {"backing_off", "restarting", "再起動待ち"},
+    {"degraded", "degraded", "不調"},
+    {"unreachable", "node offline", "ノードがオフライン"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word NODES[] = {
+    {"online", "online", "オンライン"},
+    {"offline", "offline", "オフライン"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word TRIGGERS[] = {
+    {"label", "label", "ラベル"},      {"comment", "comment", "コメント"},
+    {"ui", "web page", "Web 画面"},    {"api", "API", "API"},
+    {"retry", "re-run", "再実行"},     {"schedule", "schedule", "スケジュール"},
+    {"webhook", "webhook", "Webhook"}, {NULL, NULL, NULL},
+};
+
+static bool is_japanese;
+
+void pb_cli_words_init(void)
+{
+    static const char *const NAMES[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+
+    is_japanese = false;
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        const char *value = getenv(NAMES[i]);
+
+        if (value && *value) {
+            is_japanese = pb_text_starts(value, "ja");
+            return;
+        }
+    }
+}
+
+bool pb_cli_is_japanese(void)
+{
+    return is_japanese;
+}
+
+const char *pb_say(const char *en, const char *ja)
+{
+    return is_japanese ? ja : en;
+}
+
+static const char *find(const struct word *words, const char *name)
+{
+    for (; name && words->name; words++)
+        if (strcmp(words->name, name) == 0)
+            return pb_say(words->en, words->ja);
+    return name ? name : "";
+}
+
+const char *pb_cli_status_words(const char *status)
+{
+    return find(STATUSES, status);
+}
+
+const char *pb_cli_project_status_words(const char *status)
+{
+    return find(PROJECT_STATUSES, status);
+}
+
+const char *pb_cli_health_words(const char *health)
+{
+    return find(HEALTHS, health);
+}
+
+const char *pb_cli_agent_words(const char *state)
+{
+    return find(AGENTS, state);
+}
+
+const char *pb_cli_node_words(const char *status)
+{
+    return find(NODES, status);
+}
+
+const char *pb_cli_trigger_words(const char *trigger)
+{
+    return find(TRIGGERS, trigger);
+}

@@ -1,0 +1,439 @@
+/* poppo executions …, poppo run, poppo cancel */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/cli_command.h"
+#include "cli/cli_format.h"
+#include "cli/cli_table.h"
+#include "cli/cli_text.h"
+#include "cli/cli_words.h"
+#include "model/limits.h"
+
+enum { PATH_BYTES = 4096, OUTPUT_MAX = 4 << 20, ULID_LEN = 26 };
+
+/* --- which one: PROJECT#NUMBER ---------------------------------------------------------------- */
+
+static int page_path(struct pb_buf *path, const char *project, const char *cursor,
+                     struct pb_error *err)
+{
+    pb_buf_format(path, "/api/executions?limit=%d&project=", PB_LIMIT_PAGE);
+    pb_cli_put_encoded(path, project);
+    if (cursor) {
+        pb_buf_text(path, "&cursor=");
+        pb_cli_put_encoded(path, cursor);
+    }
+    return pb_buf_failed(path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "name too long") : 0;
+}
+
+/* Numbers count up and the list begins with the newest, so a smaller number means: there is none.
+ * 1 = found, 0 = look at the next page. */
+static int look_at_page(const struct pb_json *page, int64_t number, struct pb_arena *arena,
+                        const char **ret_id, struct pb_error *err)
+{
+    const struct pb_json *items = pb_json_get(page, "items");
+
+    for (size_t i = 0; i < pb_json_count(items); i++) {
+        const struct pb_json *item = pb_json_at(items, i);
+        int64_t its = pb_json_int(item, "number", 0);
+
+        if (its < number)
+            break;
+        if (its == number) {
+            *ret_id = pb_arena_text(arena, pb_json_text(item, "id", ""));
+            return *ret_id ? 1 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+        }
+        if (i + 1 == pb_json_count(items) && pb_json_text(page, "next_cursor", NULL))
+            return 0;
+    }
+    return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "not_found",
+                          pb_say("there is no execution #%lld", "実行 #%lld はありません"),
+                          (long long)number);
+}
+
+static int find_by_number(struct pb_cli *cli, const char *project, int64_t number,
+                          const char **ret_id, struct pb_error *err)
+{
+    char *cursor = NULL;
+    int found = 0;
+
+    while (found == 0) {
+        struct pb_http_answer answer;
+        struct pb_json *page = NULL;
+        struct pb_arena arena; /* of one page: they would add up */
+        struct pb_buf path;
+
+        pb_arena_init(&arena, 16 << 20);
+        pb_buf_init(&path, PATH_BYTES);
+        found = -1;
+        if (page_path(&path, project, cursor, err) == 0 &&
+            pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &arena, &answer, err) == 0)
+            page = pb_cli_api_json(&answer, err);
+        if (page) {
+            found = look_at_page(page, number, &cli->arena, ret_id, err);
+            cursor = found == 0
+                         ? pb_arena_text(&cli->arena, pb_json_text(page, "next_cursor", NULL))
+                         : NULL;
+            if (found == 0 && !cursor)
+                found = pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+        }
+        pb_json_free(page);
+        pb_buf_release(&path);
+        pb_arena_release(&arena);
+    }
+    return found < 0 ? -1 : 0;
+}
+
+int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret_id,
+                          struct pb_error *err)
+{
+    const char *hash = strrchr(word, '#');
+    const char *project;
+    uint64_t number;
+
+    if (!hash && strlen(word) == ULID_LEN) {
+        *ret_id = word;
+        return 0;
+    }
+    if (!hash || hash == word || !pb_parse_u64(hash + 1, INT64_MAX, &number))
+        return pb_fail_reason(err, PB_ERROR_INVALID, "usage",
+                              pb_say("'%s' is no execution: write PROJECT#NUMBER or an id",
+                                     "'%s' は実行ではありません。PROJECT#番号 または ID を指定"
+                                     "してください"),
+                              word);
+    project = pb_arena_bytes(&cli->arena, word, (size_t)(hash - word));
+    if (!project)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    return find_by_number(cli, project, (int64_t)number, ret_id, err) < 0
+               ? pb_fail_in(err, "%s", word)
+               : 0;
+}
+
+/* --- list ------------------------------------------------------------------------------------- */
+
+static const char *name_of(struct pb_cli *cli, const struct pb_json *execution)
+{
+    const char *name = pb_arena_format(&cli->arena, "%s#%lld",
+                                       pb_json_text(pb_json_get(execution, "project"), "id", ""),
+                                       (long long)pb_json_int(execution, "number", 0));
+
+    return name ? name : "";
+}
+
+static int add_row(struct pb_cli *cli, struct pb_cli_table *table, const struct pb_json *execution,
+                   struct pb_error *err)
+{
+    int64_t issue = pb_json_int(execution, "issue_number", 0);
+    int64_t now = pb_clock_wall_ms();
+    const char *cells[] = {
+        name_of(cli, execution),
+        pb_cli_status_words(pb_json_text(execution, "status", NULL)),
+        issue ? pb_arena_format(&cli->arena, "#%lld", (long long)issue) : "",
+        pb_json_text(execution, "title", ""),
+        pb_json_text(execution, "requested_by", ""),
+        pb_cli_between(&cli->arena, pb_json_text(execution, "started_at", NULL),
+                       pb_json_text(execution, "completed_at", NULL), now),
+        pb_cli_money(&cli->arena, execution, "cost_usd"),
+        pb_cli_ago(&cli->arena, pb_json_text(execution, "created_at", NULL), now),
+    };
+
+    return pb_cli_table_add(table, cells, err);
+}
+
+static int show_list(struct pb_cli *cli, const struct pb_json *page, struct pb_error *err)
+{
+    const struct pb_cli_column columns[] = {
+        {pb_say("EXECUTION", "実行"), false, false},
+        {pb_say("STATUS", "状態"), false, false},
+        {"ISSUE", true, false},
+        {pb_say("TITLE", "タイトル"), false, true},
+        {pb_say("BY", "依頼者"), false, false},
+        {pb_say("TOOK", "所要時間"), true, false},
+        {pb_say("COST", "費用"), true, false},
+        {pb_say("CREATED", "作成"), false, false},
+    };
+    struct pb_cli_table *table =
+        pb_cli_table_new(&cli->arena, columns, sizeof(columns) / sizeof(columns[0]));
+    const struct pb_json *items = pb_json_get(page, "items");
+    struct pb_buf text;
+    int r = table ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+
+    for (size_t i = 0; r == 0 && i < pb_json_count(items); i++)
+        r = add_row(cli, table, pb_json_at(items, i), err);
+    pb_buf_init(&text, OUTPUT_MAX);
+    if (r == 0) {
+        pb_cli_table_write(table, cli->width, &text);
+        r = pb_cli_print(cli, &text, err);
+    }
+    pb_buf_release(&text);
+    return r;
+}
+
+static void put_filter(struct pb_cli *cli, struct pb_buf *path, const char *name,
+                       enum pb_cli_option option)
+{
+    if (!pb_cli_args_has(&cli->args, option))
+        return;
+    pb_buf_format(path, "&%s=", name);
+    pb_cli_put_encoded(path, cli->args.values[option]);
+}
+
+int pb_poppo_executions_list(struct pb_cli *cli, struct pb_error *err)
+{
+    struct pb_json *page = NULL;
+    struct pb_buf path;
+    uint64_t limit;
+    int r = -1;
+
+    pb_buf_init(&path, PATH_BYTES);
+    if (pb_cli_args_number(&cli->args, PB_CLI_LIMIT, PB_LIMIT_PAGE, PB_LIMIT_PAGE_DEFAULT, &limit,
+                           err) < 0)
+        goto out;
+    pb_buf_format(&path, "/api/executions?limit=%llu", (unsigned long long)limit);
+    put_filter(cli, &path, "project", PB_CLI_PROJECT);
+    put_filter(cli, &path, "status", PB_CLI_STATUS);
+    if (pb_buf_failed(&path)) {
+        (void)pb_fail(err, PB_ERROR_TOO_LARGE, "filter too long");
+        goto out;
+    }
+    r = pb_cli_get(cli, pb_buf_string(&path), &page, err);
+    if (r == 0 && page)
+        r = show_list(cli, page, err);
+out:
+    pb_json_free(page);
+    pb_buf_release(&path);
+    return r;
+}
+
+/* --- one -------------------------------------------------------------------------------------- */
+
+/* What is said about it, in the reader's language: a member holding {en, ja, …}. */
+static const char *sentence(const struct pb_json *value)
+{
+    return pb_json_text(value, pb_say("en", "ja"), NULL);
+}
+
+static void put_reason(struct pb_buf *text, const struct pb_json *execution)
+{
+    const struct pb_json *reason = pb_json_get(execution, "reason");
+
+    pb_cli_put_pair(text, pb_say("Waits for", "待機の理由"),
+                    sentence(pb_json_get(execution, "queued_reason")));
+    pb_cli_put_pair(text, pb_say("Reason", "理由"), sentence(reason));
+    pb_cli_put_pair(text, pb_say("Detail", "詳細"), pb_json_text(reason, "detail", NULL));
+    pb_cli_put_pair(text, pb_say("What now", "次にすること"),
+                    sentence(pb_json_get(reason, "next")));
+}
+
+static void put_result(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *execution)
+{
+    const struct pb_json *changes = pb_json_get(execution, "changes");
+    const struct pb_json *usage = pb_json_get(execution, "usage");
+
+    pb_cli_put_pair(text, pb_say("Branch", "ブランチ"), pb_json_text(execution, "branch", NULL));
+    pb_cli_put_pair(text, pb_say("Pull request", "PR"),
+                    pb_json_text(pb_json_get(execution, "pull_request"), "url", NULL));
+    if (pb_json_int(changes, "files", 0) > 0)
+        pb_cli_put_pair(text, pb_say("Changes", "変更"),
+                        pb_arena_format(&cli->arena,
+                                        pb_say("%lld files, +%lld -%lld",
+                                               "%lld ファイル、+%lld -%lld"),
+                                        (long long)pb_json_int(changes, "files", 0),
+                                        (long long)pb_json_int(changes, "insertions", 0),
+                                        (long long)pb_json_int(changes, "deletions", 0)));
+    if (pb_json_int(usage, "calls", 0) > 0)
+        pb_cli_put_pair(text, pb_say("Tokens", "トークン"),
+                        pb_arena_format(&cli->arena,
+                                        pb_say("%lld in, %lld out", "入力 %lld、出力 %lld"),
+                                        (long long)(pb_json_int(usage, "input_tokens", 0) +
+                                                    pb_json_int(usage, "cache_read_tokens", 0) +
+                                                    pb_json_int(usage, "cache_write_tokens", 0)),
+                                        (long long)pb_json_int(usage, "output_tokens", 0)));
+    pb_cli_put_pair(text, pb_say("Cost", "費用"), pb_cli_money(&cli->arena, execution, "cost_usd"));
+}
+
+/* A block of text below its name, line ends kept. */
+static void put_block(struct pb_buf *text, const char *name, const char *block)
+{
+    if (!block || !*block)
+        return;
+    pb_buf_format(text, "\n%s:\n", name);
+    while (*block) {
+        size_t len = strcspn(block, "\n");
+        const char *line = block;
+
+        block += len + (block[len] ? 1 : 0);
+        pb_buf_text(text, "  ");
+        pb_cli_put_clean(text, line, len, false);
+        pb_buf_char(text, '\n');
+    }
+}
+
+static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *execution)
+{
+    const char *trigger = pb_json_text(execution, "trigger", NULL);
+    const char *by = pb_json_text(execution, "requested_by", "");
+
+    pb_cli_put_pair(text, pb_say("Execution", "実行"), name_of(cli, execution));
+    pb_cli_put_pair(text, "ID", pb_json_text(execution, "id", ""));
+    pb_cli_put_pair(text, pb_say("Title", "タイトル"), pb_json_text(execution, "title", ""));
+    pb_cli_put_pair(text, "Issue", pb_json_text(execution, "issue_url", NULL));
+    pb_cli_put_pair(text, pb_say("Status", "状態"),
+                    pb_cli_status_words(pb_json_text(execution, "status", NULL)));
+    put_reason(text, execution);
+    pb_cli_put_pair(text, pb_say("Asked by", "依頼者"),
+                    pb_arena_format(&cli->arena, *by ? "%s (%s)" : "%s%s",
+                                    *by ? by : pb_cli_trigger_words(trigger),
+                                    *by ? pb_cli_trigger_words(trigger) : ""));
+    pb_cli_put_pair(text, pb_say("Created", "作成"),
+                    pb_cli_time(&cli->arena, pb_json_text(execution, "created_at", NULL)));
+    pb_cli_put_pair(text, pb_say("Took", "所要時間"),
+                    pb_cli_between(&cli->arena, pb_json_text(execution, "started_at", NULL),
+                                   pb_json_text(execution, "completed_at", NULL),
+                                   pb_clock_wall_ms()));
+    pb_cli_put_pair(text, pb_say("Attempts", "試行"),
+                    pb_cli_count(&cli->arena, pb_json_int(execution, "attempt_count", -1)));
+    put_result(cli, text, execution);
+    put_block(text, pb_say("Question", "質問"), pb_json_text(execution, "question", NULL));
+    put_block(text, pb_say("Summary", "要約"), pb_json_text(execution, "summary", NULL));
+}
+
+/* "/api/executions/ID[/verb]" of the first word. */
+static int call(struct pb_cli *cli, const char *method, const char *verb, struct pb_json **ret_json,
+                struct pb_error *err)
+{
+    const char *id;
+    const char *path;
+
+    if (pb_poppo_execution_id(cli, cli->args.words[0], &id, err) < 0)
+        return -1;
+    path = pb_arena_format(&cli->arena, "/api/executions/%s%s", id, verb);
+    if (!path)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    return pb_cli_send(cli, method, path, NULL, ret_json, err) < 0
+               ? pb_fail_in(err, "%s", cli->args.words[0])
+               : 0;
+}
+
+int pb_poppo_executions_show(struct pb_cli *cli, struct pb_error *err)
+{
+    struct pb_json *execution = NULL;
+    struct pb_buf text;
+    int r = call(cli, "GET", "", &execution, err);
+
+    pb_buf_init(&text, OUTPUT_MAX);
+    if (r == 0 && execution) {
+        put_execution(cli, &text, execution);
+        r = pb_cli_print(cli, &text, err);
+    }
+    pb_buf_release(&text);
+    pb_json_free(execution);
+    return r;
+}
+
+static int say_status(struct pb_cli *cli, const struct pb_json *execution, struct pb_error *err)
+{
+    struct pb_buf text;
+    int r;
+
+    pb_buf_init(&text, PATH_BYTES);
+    pb_buf_format(&text, "%s: %s\n", name_of(cli, execution),
+                  pb_cli_status_words(pb_json_text(execution, "status", NULL)));
+    r = pb_cli_print(cli, &text, err);
+    pb_buf_release(&text);
+    return r;
+}
+
+int pb_poppo_cancel(struct pb_cli *cli, struct pb_error *err)
+{
+    struct pb_json *execution = NULL;
+    int r = call(cli, "POST", "/cancel", &execution, err);
+
+    if (r == 0 && execution)
+        r = say_status(cli, execution, err);
+    pb_json_free(execution);
+    return r;
+}
+
+/* --- run -------------------------------------------------------------------------------------- */
+
+/* The answer is shown or printed; its id is kept for following. */
+static int enqueue(struct pb_cli *cli, const char **ret_id, struct pb_error *err)
+{
+    struct pb_http_answer answer;
+    struct pb_json *execution = NULL;
+    struct pb_buf path;
+    struct pb_buf body;
+    uint64_t issue;
+    int r = -1;
+
+    pb_buf_init(&path, PATH_BYTES);
+    pb_buf_init(&body, PATH_BYTES);
+    if (!pb_parse_u64(cli->args.words[1] + (cli->args.words[1][0] == '#'), INT32_MAX, &issue)) {
+        (void)pb_fail_reason(err, PB_ERROR_INVALID, "usage",
+                             pb_say("'%s' is no issue number", "'%s' は Issue 番号ではありません"),
+                             cli->args.words[1]);
+        goto out;
+    }
+    pb_buf_text(&path, "/api/projects/");
+    pb_cli_put_encoded(&path, cli->args.words[0]);
+    pb_buf_text(&path, "/executions");
+    pb_buf_format(&body, "{\"issue_number\":%llu}", (unsigned long long)issue);
+    if (pb_cli_api_call(cli->api, "POST", pb_buf_string(&path), pb_buf_string(&body), &cli->arena,
+                        &answer, err) == 0)
+        execution = pb_cli_api_json(&answer, err);
+    if (!execution)
+        goto out;
+    *ret_id = pb_arena_text(&cli->arena, pb_json_text(execution, "id", ""));
+    if (!pb_cli_args_has(&cli->args, PB_CLI_JSON))
+        r = say_status(cli, execution, err);
+    else if (fprintf(cli->out, "%s\n", answer.body) < 0)
+        (void)pb_cli_fail_output(err);
+    else
+        r = 0;
+out:
+    pb_json_free(execution);
+    pb_buf_release(&path);
+    pb_buf_release(&body);
+    return r;
+}
+
+/* Not succeeding is a failure of `poppo run --follow`: scripts go on only after a success. */
+static int judge(struct pb_cli *cli, const char *id, struct pb_error *err)
+{
+    const char *path = pb_arena_format(&cli->arena, "/api/executions/%s", id);
+    struct pb_http_answer answer;
+    struct pb_json *execution;
+    const char *status;
+    const char *why;
+    int r = 0;
+
+    if (!path)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    if (pb_cli_api_call(cli->api, "GET", path, NULL, &cli->arena, &answer, err) < 0)
+        return -1;
+    execution = pb_cli_api_json(&answer, err);
+    if (!execution)
+        return -1;
+    status = pb_json_text(execution, "status", "");
+    why = sentence(pb_json_get(execution, "reason"));
+    if (!pb_text_equal(status, "succeeded"))
+        r = pb_fail_reason(err, PB_ERROR_UNPROCESSABLE, "execution_not_succeeded", "%s: %s%s%s",
+                           name_of(cli, execution), pb_cli_status_words(status), why ? ": " : "",
+                           why ? why : "");
+    pb_json_free(execution);
+    return r;
+}
+
+int pb_poppo_run(struct pb_cli *cli, struct pb_error *err)
+{
+    const char *id = NULL;
+
+    if (enqueue(cli, &id, err) < 0)
+        return -1;
+    if (!pb_cli_args_has(&cli->args, PB_CLI_FOLLOW))
+        return 0;
+    if (pb_poppo_follow(cli, &(struct pb_poppo_follow){.id = id, .follow = true}, err) < 0)
+        return -1;
+    return judge(cli, id, err);
+}
