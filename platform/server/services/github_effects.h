@@ -3,10 +3,11 @@
  * request.
  *
  * Level-triggered: a `sync_issue` row in the outbox says "make GitHub show the
- * state of this work item's newest execution". The worker looks at what is
- * there and changes what differs, so a row may be worked on twice, or by a
- * platform that was killed in the middle, and nothing is doubled. Two rows of
- * one work item are never worked on at the same time.
+ * state of this work item": of the execution that runs or waits, else of the
+ * newest. The worker looks at what is there and changes what differs, so a row
+ * may be worked on twice, or by a platform that was killed in the middle, and
+ * nothing is doubled. Two rows of one work item are never worked on at the
+ * same time.
  *
  * Invariants:
  *   1. Before anything is created it is looked for: the comment by its hidden

@@ -206,6 +206,13 @@ static void tell_health(struct pb_github_pass *pass, const struct pb_github_prob
     poll->health_code = code;
 }
 
+/* A full disk or queue of ours is not GitHub's fault, and nothing to tell about the project. */
+static bool is_about_github(const struct pb_error *err)
+{
+    return pb_text_starts(err->reason, "github_") || strcmp(err->reason, "secret_missing") == 0 ||
+           err->code == PB_ERROR_UNREACHABLE || err->code == PB_ERROR_TIMEOUT;
+}
+
 static int look(struct pb_github_pass *pass, struct pb_error *err)
 {
     int64_t age = pb_clock_steady_ms() - pass->poll->facts_at;
@@ -238,7 +245,7 @@ int pb_github_poll_pass(struct pb_platform *platform, const char *project_id,
     r = pb_github_open_project(platform, pass.project, "poll", &pass.repo, err);
     if (r == 0)
         r = look(&pass, err);
-    if (r < 0 && strcmp(err->reason, "stopping") == 0)
+    if (r < 0 && !is_about_github(err))
         goto out;
     tell_health(&pass, r < 0 ? problem_of(err) : NULL);
     if (r < 0 && *pass.repo.account.token_hash)

@@ -29,7 +29,8 @@ struct showing {
     struct pb_github_repo repo;
     struct pb_project *project;
     struct pb_work_item *item;
-    struct pb_execution *newest;
+    struct pb_execution_list list; /* newest first, the last LOOK_BACK */
+    struct pb_execution *current;  /* which one is shown */
     struct pb_github_shown_item shown;
     struct pb_github_shown_repo shown_repo;
     const char *pull_problem; /* for the comment */
@@ -81,22 +82,12 @@ static int react(struct showing *s, struct pb_error *err)
 /* --- the pull request --------------------------------------------------------------------------------- */
 
 /* The newest execution that pushed something: a follow-up that has just begun has not yet. */
-static int find_pushed(struct showing *s, const struct pb_execution **ret_pushed,
-                       struct pb_error *err)
+static const struct pb_execution *find_pushed(const struct showing *s)
 {
-    struct pb_db *db = pb_store_reader(s->platform->store, err);
-    struct pb_execution_list list;
-
-    if (!db || pb_execution_list(db, &s->arena,
-                                 &(struct pb_execution_filter){.page = {.limit = LOOK_BACK},
-                                                               .work_item_id = s->item->id},
-                                 &list, err) < 0)
-        return -1;
-    *ret_pushed = NULL;
-    for (size_t i = 0; i < list.count && !*ret_pushed; i++)
-        if (list.items[i].head_sha && *list.items[i].head_sha && list.items[i].branch)
-            *ret_pushed = &list.items[i];
-    return 0;
+    for (size_t i = 0; i < s->list.count; i++)
+        if (s->list.items[i].head_sha && *s->list.items[i].head_sha && s->list.items[i].branch)
+            return &s->list.items[i];
+    return NULL;
 }
 
 static int record_pull(struct showing *s, const struct pb_execution *pushed,
@@ -181,12 +172,10 @@ static bool is_pull_shown(const struct showing *s, const struct pb_execution *pu
 
 static int show_pull(struct showing *s, struct pb_error *err)
 {
-    const struct pb_execution *pushed;
+    const struct pb_execution *pushed = find_pushed(s);
     const struct pb_github_problem *problem;
     struct pb_error why = {0};
 
-    if (find_pushed(s, &pushed, err) < 0)
-        return -1;
     if (!pushed || is_pull_shown(s, pushed) || bring_pull(s, pushed, &why) == 0)
         return 0;
     if (strcmp(why.reason, "github_no_commits") == 0) {
@@ -285,7 +274,7 @@ static int show_comment(struct showing *s, struct pb_error *err)
     struct pb_error why = {0};
     const char *body;
 
-    if (build(s, pb_github_words_comment, s->newest, &body, err) < 0)
+    if (build(s, pb_github_words_comment, s->current, &body, err) < 0)
         return -1;
     pb_sha256(body, strlen(body), digest);
     if (s->item->comment_id && s->shown.has_comment &&
@@ -302,7 +291,7 @@ static int show_comment(struct showing *s, struct pb_error *err)
 
 static int show_label(struct showing *s, struct pb_error *err)
 {
-    enum pb_github_label label = pb_github_label_of(s->newest->status);
+    enum pb_github_label label = pb_github_label_of(s->current->status);
     struct pb_error why = {0};
 
     if (s->shown.has_label && s->shown.label == label)
@@ -330,17 +319,31 @@ static int show_all(struct showing *s, struct pb_error *err)
     return 0;
 }
 
+/* What runs or waits now; a follow-up queued behind it has its turn later. */
+static struct pb_execution *find_current(const struct pb_execution_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (pb_execution_is_active(list->items[i].status) ||
+            pb_execution_is_waiting(list->items[i].status))
+            return &list->items[i];
+    return &list->items[0];
+}
+
 /* *ret_nothing: the work item is not at GitHub, or its project is gone. */
 static int load(struct showing *s, int64_t work_item_id, bool *ret_nothing, struct pb_error *err)
 {
     struct pb_db *db = pb_store_reader(s->platform->store, err);
+    const struct pb_execution_filter filter = {.page = {.limit = LOOK_BACK},
+                                               .work_item_id = work_item_id};
 
     if (!db || pb_work_item_load(db, &s->arena, work_item_id, &s->item, err) < 0 ||
         pb_project_load(db, &s->arena, s->item->project_id, &s->project, err) < 0 ||
-        pb_execution_newest_of(db, &s->arena, work_item_id, &s->newest, err) < 0)
+        pb_execution_list(db, &s->arena, &filter, &s->list, err) < 0)
         return -1;
-    *ret_nothing = s->item->kind != PB_WORK_ITEM_ISSUE || !s->newest ||
+    *ret_nothing = s->item->kind != PB_WORK_ITEM_ISSUE || !s->list.count ||
                    s->project->status == PB_PROJECT_DELETED;
+    if (!*ret_nothing)
+        s->current = find_current(&s->list);
     return 0;
 }
 

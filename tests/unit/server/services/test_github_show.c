@@ -287,6 +287,15 @@ TEST(a_follow_up_that_has_begun_does_not_hide_what_was_pushed)
     assert_non_null(strstr(sent(COMMENT, 0, "body"), second));
 }
 
+TEST(what_runs_is_shown_while_a_follow_up_waits_behind_it)
+{
+    world_set_execution(id, run);
+    world_enqueue(12, "comment:1");
+    assert_ok(show(), &err);
+    assert_string_equal(stand_in_body(world.github, ADD, 0), "{\"labels\":[\"poppo:working\"]}");
+    assert_non_null(strstr(sent(COMMENT, 0, "body"), id));
+}
+
 TEST(no_changes_no_pull_request)
 {
     world_set_execution(id, succeed_without_changes);
@@ -372,6 +381,7 @@ int main(void)
         IN_WORLD(a_pull_request_that_is_refused_is_said_in_the_comment_and_the_rest_goes_on),
         IN_WORLD(a_branch_with_nothing_new_gets_no_pull_request),
         IN_WORLD(a_follow_up_that_has_begun_does_not_hide_what_was_pushed),
+        IN_WORLD(what_runs_is_shown_while_a_follow_up_waits_behind_it),
         IN_WORLD(no_changes_no_pull_request),
         IN_WORLD(cancelled_work_carries_no_label),
         IN_WORLD(a_server_without_reactions_is_asked_once),
