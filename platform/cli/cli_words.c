@@ -13,42 +13,42 @@ struct word {
 
 static const struct word STATUSES[] = {
     {"queued", "queued", "待機中"},
-    {"assigned", "starting", "開始中"},
+    {"assigned", "assigned", "割り当て済み"},
     {"preparing", "preparing", "準備中"},
     {"running", "running", "実行中"},
-    {"waiting_input", "waiting for input", "回答待ち"},
+    {"waiting_input", "waiting for answer", "回答待ち"},
     {"waiting_approval", "waiting for approval", "承認待ち"},
-    {"waiting_quota", "waiting for quota", "利用枠の回復待ち"},
-    {"cancelling", "cancelling", "中止処理中"},
+    {"waiting_quota", "waiting for quota", "制限の解除待ち"},
+    {"cancelling", "cancelling", "中止中"},
     {"succeeded", "succeeded", "成功"},
     {"failed", "failed", "失敗"},
-    {"timed_out", "timed out", "時間切れ"},
-    {"budget_exhausted", "budget used up", "予算切れ"},
-    {"cancelled", "cancelled", "中止"},
+    {"timed_out", "timed out", "タイムアウト"},
+    {"budget_exhausted", "budget exhausted", "予算超過"},
+    {"cancelled", "cancelled", "キャンセル済み"},
     {NULL, NULL, NULL},
 };
 
 static const struct word PROJECT_STATUSES[] = {
-    {"active", "active", "稼働"},       {"paused", "paused", "一時停止"},
-    {"stopped", "stopped", "停止"},     {"archived", "archived", "アーカイブ"},
+    {"active", "active", "有効"},       {"paused", "paused", "一時停止"},
+    {"stopped", "stopped", "停止中"},   {"archived", "archived", "アーカイブ"},
     {"deleted", "deleted", "削除済み"}, {NULL, NULL, NULL},
 };
 
 static const struct word HEALTHS[] = {
     {"healthy", "healthy", "正常"},
-    {"failing", "failing", "異常"},
-    {"misconfigured", "misconfigured", "設定に誤り"},
-    {"stopped", "stopped", "停止"},
-    {"unknown", "unknown", "不明"},
+    {"failing", "failing", "失敗が継続"},
+    {"misconfigured", "misconfigured", "設定エラー"},
+    {"stopped", "stopped", "停止中"},
+    {"unknown", "not checked yet", "未確認"},
     {NULL, NULL, NULL},
 };
 
 static const struct word AGENTS[] = {
-    {"stopped", "stopped", "停止"},
+    {"stopped", "stopped", "停止中"},
     {"starting", "starting", "起動中"},
-    {"running", "running", "稼働"},
-    {"backing_off", "restarting", "再起動待ち"},
-    {"degraded", "degraded", "不調"},
+    {"running", "running", "稼働中"},
+    {"backing_off", "backing off", "再起動待ち"},
+    {"degraded", "degraded", "一部に問題あり"},
     {"unreachable", "node offline", "ノードがオフライン"},
     {NULL, NULL, NULL},
 };
@@ -61,7 +61,7 @@ static const struct word NODES[] = {
 
 static const struct word TRIGGERS[] = {
     {"label", "label", "ラベル"},      {"comment", "comment", "コメント"},
-    {"ui", "web page", "Web 画面"},    {"api", "API", "API"},
+    {"ui", "by hand", "画面操作"},     {"api", "API", "API"},
     {"retry", "re-run", "再実行"},     {"schedule", "schedule", "スケジュール"},
     {"webhook", "webhook", "Webhook"}, {NULL, NULL, NULL},
 };
