@@ -228,15 +228,16 @@ int pb_github_issue_labelling(const struct pb_github_repo *repo, int64_t number,
     return 0;
 }
 
-/* role_name is the finer word, permission the older one; servers may have only one of them. */
+/* `permission` is the older word, role_name the finer one; servers like GitHub have one or both, and some say
+ * "push" as the call that grants it does. */
 static bool is_writer(const struct pb_json *json)
 {
-    static const char *const WORDS[] = {"admin", "maintain", "write"};
+    static const char *const WORDS[] = {"admin", "maintain", "write", "push"};
     const char *permission = pb_json_text(json, "permission", "");
     const char *role = pb_json_text(json, "role_name", "");
 
     for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
-        if (strcmp(permission, WORDS[i]) == 0 || (!*permission && strcmp(role, WORDS[i]) == 0))
+        if (strcmp(permission, WORDS[i]) == 0 || strcmp(role, WORDS[i]) == 0)
             return true;
     return false;
 }

@@ -69,7 +69,7 @@ static void serve_issue(void)
     stand_in_reply(world.github, TIMELINE, 200, NULL, "[" LABELED(501, "alice") "]");
     stand_in_reply(world.github, THREAD, 200, NULL, "[]");
     stand_in_reply(world.github, COMMENTS, 200, NULL, "[]");
-    permit("alice", "write");
+    permit("alice", "push");
     permit("stranger", "read");
 }
 
