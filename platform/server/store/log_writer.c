@@ -221,7 +221,24 @@ static void take_batch_back(struct pb_log_entry *batch, const struct pb_error *e
     }
 }
 
-static int renew_broken_journal(struct pb_log_store *logs, struct pb_error *err);
+/* A new journal; the old one stays until its segments are safe. */
+static int renew_journal(struct pb_log_store *logs, struct pb_error *err)
+{
+    struct pb_log_journal fresh;
+
+    if (pb_log_journal_create(&fresh, logs->dir, logs->journal.number + 1, err) < 0)
+        return -1;
+    if (logs->journal.size == 0)
+        pb_log_journal_unlink(logs->dir, logs->journal.number);
+    pb_log_journal_close(&logs->journal);
+    logs->journal = fresh;
+    return 0;
+}
+
+static int renew_broken_journal(struct pb_log_store *logs, struct pb_error *err)
+{
+    return logs->journal.is_broken ? renew_journal(logs, err) : 0;
+}
 
 static void run_batch(struct pb_log_store *logs, struct pb_log_entry *batch)
 {
@@ -281,7 +298,21 @@ static int collect(struct pb_log_store *logs, struct pb_log_checkpoint *ret_job,
 
 /* Months and their entries: the names of what was synced must not be lost either. */
 static int sync_folders(struct pb_log_store *logs, const struct pb_log_checkpoint *job,
-                        struct pb_error *err);
+                        struct pb_error *err)
+{
+    char month[PB_LOG_PATH] = "", path[PB_LOG_PATH];
+
+    for (size_t i = 0; i < job->count; i++) {
+        pb_log_path(job->items[i].execution, "", path);
+        *strchr(path, '/') = '\0';
+        if (strcmp(path, month) == 0)
+            continue;
+        memcpy(month, path, sizeof(month));
+        if (pb_log_folder_sync(logs->dir, month, err) < 0)
+            return -1;
+    }
+    return pb_log_folder_sync(logs->dir, ".", err);
+}
 
 static int run_checkpoint(struct pb_log_store *logs, const struct pb_log_checkpoint *job,
                           struct pb_error *err)
@@ -307,23 +338,6 @@ static int run_checkpoint(struct pb_log_store *logs, const struct pb_log_checkpo
     return 0;
 }
 
-static int sync_folders(struct pb_log_store *logs, const struct pb_log_checkpoint *job,
-                        struct pb_error *err)
-{
-    char month[PB_LOG_PATH] = "", path[PB_LOG_PATH];
-
-    for (size_t i = 0; i < job->count; i++) {
-        pb_log_path(job->items[i].execution, "", path);
-        *strchr(path, '/') = '\0';
-        if (strcmp(path, month) == 0)
-            continue;
-        memcpy(month, path, sizeof(month));
-        if (pb_log_folder_sync(logs->dir, month, err) < 0)
-            return -1;
-    }
-    return pb_log_folder_sync(logs->dir, ".", err);
-}
-
 void pb_log_checkpointer_main(void *arg)
 {
     struct pb_log_store *logs = arg;
@@ -347,25 +361,6 @@ void pb_log_checkpointer_main(void *arg)
         pthread_cond_broadcast(&logs->checkpoint_done);
     }
     pthread_mutex_unlock(&logs->lock);
-}
-
-/* A new journal; the old one stays until its segments are safe. */
-static int renew_journal(struct pb_log_store *logs, struct pb_error *err)
-{
-    struct pb_log_journal fresh;
-
-    if (pb_log_journal_create(&fresh, logs->dir, logs->journal.number + 1, err) < 0)
-        return -1;
-    if (logs->journal.size == 0)
-        pb_log_journal_unlink(logs->dir, logs->journal.number);
-    pb_log_journal_close(&logs->journal);
-    logs->journal = fresh;
-    return 0;
-}
-
-static int renew_broken_journal(struct pb_log_store *logs, struct pb_error *err)
-{
-    return logs->journal.is_broken ? renew_journal(logs, err) : 0;
 }
 
 /* Hands the checkpointer what is in the journal when that has become large. */
@@ -473,7 +468,9 @@ int pb_log_recover(struct pb_log_store *logs, struct pb_error *err)
     if (pb_log_table_settle(&logs->table, err) < 0)
         goto out;
     TAILQ_FOREACH(segment, &logs->table.by_use, by_use)
-    segment->seen = segment->now;
+    {
+        segment->seen = segment->now;
+    }
     logs->oldest_journal = count > 0 ? numbers[0] : 1;
     logs->journal.number = count > 0 ? numbers[count - 1] : 0;
     if (checkpoint_now(logs, err) < 0)
