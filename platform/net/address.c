@@ -85,5 +85,5 @@ void pb_address_text(const struct sockaddr_storage *address, char *ret_text, siz
     else if (address->ss_family == AF_INET6)
         text = inet_ntop(AF_INET6, &v6->sin6_addr, ret_text, (socklen_t)size);
     if (!text)
-        (void)snprintf(ret_text, size, "unknown");
+        (void)snprintf(ret_text, size, "%s", address->ss_family == AF_UNIX ? "local" : "unknown");
 }

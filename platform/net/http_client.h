@@ -3,7 +3,9 @@
  * multi handle; connections are reused, at most 4 per host. Two ways to call:
  * blocking, for straight-line code on pool threads, and streaming by
  * callbacks, for the broker. Redirects are reported, never followed by
- * themselves. Bodies are bounded. Every call has a deadline.
+ * themselves. Bodies are bounded, outgoing ones by 32 MiB. Every call has a
+ * deadline. Streams have 256 connections per host. Proxies of the environment
+ * are ignored. SIGPIPE is ignored from the first client on.
  */
 #ifndef PB_NET_HTTP_CLIENT_H
 #define PB_NET_HTTP_CLIENT_H

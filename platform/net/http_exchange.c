@@ -188,7 +188,7 @@ static void put_head(struct pb_http_exchange *exchange, int status,
     pb_http_write_head(&head, status, headers, header_count);
     if (exchange->is_chunked)
         pb_buf_text(&head, "Transfer-Encoding: chunked\r\n");
-    else if (length >= 0 && status != 204 && status >= 200)
+    else if (length > 0 || (length == 0 && !status_has_no_body(status)))
         pb_buf_format(&head, "Content-Length: %lld\r\n", (long long)length);
     if (!exchange->keep_alive)
         pb_buf_text(&head, "Connection: close\r\n");
@@ -417,6 +417,16 @@ int pb_http_exchange_upgrade(struct pb_http_exchange *exchange, struct pb_transp
     if (!connection)
         return -1;
     pb_http_connection_detach(connection, ret_transport, ret_in);
-    pb_http_exchange_unref(exchange); /* the handler's */
     return 0;
+}
+
+void pb_http_exchange_upgraded(struct pb_http_exchange *exchange, bool is_open)
+{
+    if (is_open) {
+        pb_http_exchange_unref(exchange); /* the handler's */
+        return;
+    }
+    pthread_mutex_lock(&exchange->lock);
+    exchange->begun = exchange->ended = false;
+    pthread_mutex_unlock(&exchange->lock);
 }

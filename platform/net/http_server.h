@@ -12,7 +12,8 @@
  *
  * Refused before any handler runs: two or no Host, bare CR or LF, NUL,
  * obs-fold, TE with CL, TE other than `chunked`, TE on HTTP/1.0, duplicate CL,
- * heads > head_max, more than 100 headers, bodies > body_max (413).
+ * heads > head_max, more than 100 headers, bodies > body_max (413), targets
+ * that are no path, methods other than GET HEAD POST PUT PATCH DELETE OPTIONS.
  * Deadlines: head 10 s, body at least 1 KiB/s after 10 s, idle keep-alive 60 s.
  */
 #ifndef PB_NET_HTTP_SERVER_H
@@ -36,7 +37,7 @@ struct pb_http_header {
 
 struct pb_http_server_options {
     const char *listen;        /* "127.0.0.1:3000", "[::1]:0"; port 0 = any free one */
-    int listen_fd;             /* >= 0: serve this already listening socket instead (not owned) */
+    int listen_fd;             /* > 0, or without `listen`: serve this already listening socket (not owned) */
     bool reuse_port;           /* several servers (one per loop) on one address */
     struct pb_tls_server *tls; /* NULL = plain; borrowed */
     size_t head_max;           /* 0 = 16 KiB */
@@ -50,6 +51,9 @@ struct pb_http_server *pb_http_server_new(struct pb_loop *loop,
                                           const struct pb_http_server_options *options,
                                           struct pb_error *err) PB_MUST_CHECK;
 uint16_t pb_http_server_port(const struct pb_http_server *server);
+/* Open connections; those that became WebSockets are no longer among them. Loop thread. */
+size_t pb_http_server_connections(const struct pb_http_server *server);
+size_t pb_http_server_connections(const struct pb_http_server *server); /* open now; loop thread */
 /* Stops accepting; connections end after the reply they are making, all of them within `grace_ms`. */
 void pb_http_server_stop(struct pb_http_server *server, int64_t grace_ms);
 void pb_http_server_free(struct pb_http_server *server); /* on the loop thread or after it ended */
@@ -81,8 +85,9 @@ size_t pb_http_reply_write(struct pb_http_exchange *exchange, const void *data, 
 void pb_http_reply_end(struct pb_http_exchange *exchange);
 /* Cuts the connection without a proper end, so the client knows the reply is incomplete. */
 void pb_http_reply_abort(struct pb_http_exchange *exchange);
-/* Called on the loop thread: `drained` whenever the waiting bytes fall below 64 KiB, `gone` once if the client
- * leaves before the end (the exchange must still be ended). Either may be NULL. */
+/* Called on the loop thread, never inside one of your own calls: `drained` whenever the waiting bytes fall below 64 KiB, `gone` once if the client
+ * leaves, or says it will send no more, before the end (the exchange must still be ended). Either may be NULL. Once
+ * pb_http_reply_end() has returned none of them is running or will be. */
 void pb_http_reply_watch(struct pb_http_exchange *exchange, void (*drained)(void *arg),
                          void (*gone)(void *arg), void *arg);
 

@@ -110,7 +110,6 @@ struct pb_http_exchange {
 /* server */
 extern const struct pb_http_limits PB_HTTP_LIMITS;
 void pb_http_server_set_limits(struct pb_http_server *server, const struct pb_http_limits *limits);
-size_t pb_http_server_connections(const struct pb_http_server *server);
 void pb_http_server_note_idle(struct pb_http_server *server, struct pb_http_connection *connection,
                               bool is_idle);
 void pb_http_server_forget(struct pb_http_server *server, struct pb_http_connection *connection);
@@ -144,9 +143,11 @@ void pb_http_exchange_note_sent(struct pb_http_exchange *exchange, size_t len);
 /* The client will send no more (`is_cut`: nor receive); `gone` becomes due. */
 void pb_http_exchange_note_gone(struct pb_http_exchange *exchange, bool is_cut);
 void pb_http_exchange_note_last(struct pb_http_exchange *exchange);
-/* For WebSockets: takes the connection's socket; the exchange is answered by that. -1 = the client is gone. */
+/* For WebSockets: takes the connection's socket and unread bytes. -1 = the client is gone. */
 int pb_http_exchange_upgrade(struct pb_http_exchange *exchange, struct pb_transport *ret_transport,
                              struct pb_buf *ret_in) PB_MUST_CHECK;
+/* Afterwards: it is answered by that, or (memory was short) the handler still has it, without a client. */
+void pb_http_exchange_upgraded(struct pb_http_exchange *exchange, bool is_open);
 
 /* heads and problems, any thread */
 void pb_http_write_head(struct pb_buf *buf, int status, const struct pb_http_header *headers,

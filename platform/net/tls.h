@@ -1,4 +1,5 @@
-/* TLS 1.2+ on our own sockets: certificates for servers, trust for clients. The second door to OpenSSL. */
+/* TLS 1.2+ on our own sockets: certificates for servers, trust for clients. The second door to OpenSSL. Whoever uses
+ * it lives without SIGPIPE: it is ignored from the first call on. */
 #ifndef PB_NET_TLS_H
 #define PB_NET_TLS_H
 

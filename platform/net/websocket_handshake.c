@@ -96,10 +96,14 @@ struct pb_websocket *pb_websocket_accept(struct pb_http_exchange *exchange,
     pb_buf_init(&answer, 1024);
     write_answer(&answer, exchange);
     r = pb_http_exchange_upgrade(exchange, &transport, &in);
-    if (r < 0)
+    if (r < 0) {
         (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "the client has left");
-    else
+    } else {
         r = pb_websocket_open(ws, &transport, &in, answer.data, answer.len);
+        pb_http_exchange_upgraded(exchange, r == 0);
+        if (r < 0)
+            (void)pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    }
     pb_buf_release(&answer);
     if (r < 0) {
         pb_websocket_unref(ws);

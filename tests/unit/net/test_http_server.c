@@ -107,6 +107,45 @@ static void stream_from_pool(void *arg)
     pb_http_reply_end(exchange);
 }
 
+/* Straight-line code that waits on its own thread for the client. */
+struct patience {
+    struct mark *drained;
+    struct mark *gone;
+};
+
+static void patience_drained(void *arg)
+{
+    struct patience *patience = arg;
+
+    mark_add(patience->drained);
+}
+
+static void patience_gone(void *arg)
+{
+    struct patience *patience = arg;
+
+    mark_add(patience->gone);
+    mark_add(patience->drained);
+}
+
+static void stream_patiently(void *arg)
+{
+    static char piece[PIECE];
+    struct pb_http_exchange *exchange = arg;
+    struct patience patience = {mark_new(), mark_new()};
+    unsigned drained = 0;
+
+    pb_http_reply_watch(exchange, patience_drained, patience_gone, &patience);
+    pb_http_reply_begin(exchange, 200, NULL, 0, BIG);
+    for (size_t sent = 0; sent < BIG && mark_count(patience.gone) == 0; sent += sizeof(piece)) {
+        if (pb_http_reply_write(exchange, piece, sizeof(piece)) >= PB_HTTP_DRAINED_BELOW)
+            mark_wait(patience.drained, ++drained);
+    }
+    pb_http_reply_end(exchange); /* from here on nobody calls: the marks may go */
+    mark_free(patience.drained);
+    mark_free(patience.gone);
+}
+
 static void echo(struct pb_http_exchange *exchange)
 {
     struct pb_buf text;
@@ -141,6 +180,8 @@ static void handle(void *arg, struct pb_http_exchange *exchange)
         assert_true(pb_pool_submit(scene->pool, reply_from_pool, exchange));
     } else if (strcmp(path, "/pool-stream") == 0) {
         assert_true(pb_pool_submit(scene->pool, stream_from_pool, exchange));
+    } else if (strcmp(path, "/pool-big") == 0) {
+        assert_true(pb_pool_submit(scene->pool, stream_patiently, exchange));
     } else if (strcmp(path, "/big") == 0) {
         stream_begin(scene, exchange);
     } else if (strcmp(path, "/hold") == 0) {
@@ -457,6 +498,30 @@ TEST(a_slow_reader_gets_ten_megabytes_while_memory_stays_bounded)
     tear_down(&scene);
 }
 
+TEST(a_pool_thread_may_wait_for_its_client)
+{
+    struct scene scene;
+    struct pb_buf replies[4];
+    int fds[4];
+
+    set_up(&scene);
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        pb_buf_init(&replies[i], 32 << 20);
+        fds[i] = raw_connect(scene.port);
+        raw_text(fds[i], "GET /pool-big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    }
+    mark_wait(scene.handled, 4);
+    (void)close(fds[0]); /* the first one does not wait for the end */
+    for (size_t i = 1; i < COUNT(fds); i++) {
+        CHECK(raw_read(fds[i], &replies[i], NULL), "all of it comes");
+        CHECK(replies[i].len > BIG && replies[i].len < BIG + 1000, "and nothing else");
+        (void)close(fds[i]);
+    }
+    for (size_t i = 0; i < COUNT(fds); i++)
+        pb_buf_release(&replies[i]);
+    tear_down(&scene);
+}
+
 TEST(a_writer_is_told_that_its_client_is_gone)
 {
     struct scene scene;
@@ -733,6 +798,7 @@ TEST(curl_gets_ten_megabytes_over_tls)
          &out);
     CHECK(out.len > BIG && out.len < BIG + 2000, "all of it came");
     CHECK(memmem(out.data, out.len, "GET /second", 11), "and the second reply");
+    mark_wait(scene.handled, 2);
     CHECK(scene.waiting_most <= PB_HTTP_DRAINED_BELOW + PIECE, "never much was waiting");
     pb_buf_release(&out);
     tear_down(&scene);
@@ -858,6 +924,7 @@ int main(void)
         cmocka_unit_test(headers_cannot_be_injected),
         cmocka_unit_test(an_aborted_reply_is_seen_to_be_incomplete),
         cmocka_unit_test(a_slow_reader_gets_ten_megabytes_while_memory_stays_bounded),
+        cmocka_unit_test(a_pool_thread_may_wait_for_its_client),
         cmocka_unit_test(a_writer_is_told_that_its_client_is_gone),
         cmocka_unit_test(a_reply_to_a_client_that_left_is_thrown_away),
         cmocka_unit_test(a_client_that_closed_only_its_half_still_gets_its_reply),
