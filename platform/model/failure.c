@@ -153,6 +153,10 @@ static const struct pb_failure FAILURES[] = {
         .ja = "これを実行できるノードがありません。",
         .next_en = "It starts by itself when a node is online.",
         .next_ja = "ノードがオンラインになると、自動的に開始します。"),
+    ROW(BUSY, .en = "The node had no room for this right now.",
+        .ja = "ノードが混み合っていて、受け入れられませんでした。",
+        .next_en = "It is tried again by itself in a moment.",
+        .next_ja = "しばらくすると、自動的に再試行します。"),
     ROW(PLATFORM, .en = "Something went wrong inside the platform.",
         .ja = "プラットフォームの内部で問題が発生しました。",
         .next_en = "Retry; if it happens again, report it with the details below.",
@@ -176,15 +180,29 @@ const struct pb_failure *pb_failure(enum pb_failure_kind kind)
     return &FAILURES[kind];
 }
 
+/* Reasons and codes of errors (base/error.h) that nodes pass on as a kind. */
+static const struct {
+    const char *reason;
+    enum pb_failure_kind kind;
+} ALIASES[] = {
+    {"disk_full", PB_FAILURE_DISK},      {"unavailable", PB_FAILURE_BUSY},
+    {"limited", PB_FAILURE_BUSY},        {"timeout", PB_FAILURE_BUSY},
+    {"unreachable", PB_FAILURE_NETWORK}, {"invalid", PB_FAILURE_INVALID_SETTINGS},
+};
+
 const struct pb_failure *pb_failure_find(const char *name)
 {
     int kind = PB_FAILURE_PLATFORM;
 
     if (!name)
         return NULL;
-    if (!pb_names_find(&PB_FAILURE_NAMES, name, &kind))
-        kind = PB_FAILURE_PLATFORM;
-    return &FAILURES[kind];
+    if (pb_names_find(&PB_FAILURE_NAMES, name, &kind))
+        return &FAILURES[kind];
+    for (size_t i = 0; i < sizeof(ALIASES) / sizeof(ALIASES[0]); i++) {
+        if (strcmp(ALIASES[i].reason, name) == 0)
+            return &FAILURES[ALIASES[i].kind];
+    }
+    return &FAILURES[PB_FAILURE_PLATFORM];
 }
 
 const char *pb_failure_sentence(const struct pb_failure *failure, const char *language)

@@ -44,6 +44,7 @@
     X(GITHUB_RATE, "github_rate", LATER)         \
     X(NODE_LOST, "node_lost", NEVER)             \
     X(NO_NODE, "no_node", LATER)                 \
+    X(BUSY, "busy", LATER)                       \
     X(PLATFORM, "platform", NEVER)               \
     X(CANCELLED, "cancelled", NEVER)             \
     X(INVALID_SETTINGS, "invalid_settings", NEVER)
@@ -73,8 +74,8 @@ struct pb_failure {
 extern const struct pb_names PB_FAILURE_NAMES;
 
 const struct pb_failure *pb_failure(enum pb_failure_kind kind);
-/* By name; the row of "platform" for a name that is not in the list (an older or newer node), NULL
- * for NULL. */
+/* By name, or by the reason of an error that says the same ("disk_full", "unavailable"); the row of
+ * "platform" for anything else (an older or newer node), NULL for NULL. */
 const struct pb_failure *pb_failure_find(const char *name);
 /* `en` or `ja` by language ("ja", anything else is English). */
 const char *pb_failure_sentence(const struct pb_failure *failure, const char *language);

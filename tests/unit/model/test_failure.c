@@ -47,6 +47,8 @@ TEST(no_two_kinds_say_the_same)
 TEST(an_unknown_kind_is_the_platforms_and_none_is_none)
 {
     assert_ptr_equal(pb_failure_find("from_the_future"), pb_failure(PB_FAILURE_PLATFORM));
+    assert_ptr_equal(pb_failure_find("disk_full"), pb_failure(PB_FAILURE_DISK));
+    assert_int_equal(pb_failure_find("busy")->retry, PB_RETRY_LATER);
     assert_null(pb_failure_find(NULL));
     assert_int_equal(pb_failure(PB_FAILURE_RATE_LIMIT)->retry, PB_RETRY_QUOTA);
     assert_int_equal(pb_failure(PB_FAILURE_AUTH)->retry, PB_RETRY_NEVER);
