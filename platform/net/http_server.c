@@ -328,11 +328,6 @@ uint16_t pb_http_server_port(const struct pb_http_server *server)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-size_t pb_http_server_connections(const struct pb_http_server *server)
-{
-    return server->count;
-}
-
 static void close_all(struct pb_http_server *server)
 {
     while (server->busy.first)
