@@ -51,7 +51,8 @@ struct pb_http_server *pb_http_server_new(struct pb_loop *loop,
                                           const struct pb_http_server_options *options,
                                           struct pb_error *err) PB_MUST_CHECK;
 uint16_t pb_http_server_port(const struct pb_http_server *server);
-size_t pb_http_server_connections(const struct pb_http_server *server); /* open now; loop thread */
+/* Open connections; those that became WebSockets are no longer among them. Loop thread. */
+size_t pb_http_server_connections(const struct pb_http_server *server);
 /* Stops accepting; connections end after the reply they are making, all of them within `grace_ms`. */
 void pb_http_server_stop(struct pb_http_server *server, int64_t grace_ms);
 void pb_http_server_free(struct pb_http_server *server); /* on the loop thread or after it ended */
