@@ -37,8 +37,8 @@ enum pb_github_label pb_github_label_of(enum pb_execution_status status)
     case PB_EXECUTION_FAILED:
     case PB_EXECUTION_TIMED_OUT:
     case PB_EXECUTION_BUDGET_EXHAUSTED:
+    case PB_EXECUTION_CANCELLED: /* the comment says by whom */
         return PB_GITHUB_LABEL_FAILED;
-    case PB_EXECUTION_CANCELLED:
     case PB_EXECUTION_STATUS_COUNT:
         break;
     }

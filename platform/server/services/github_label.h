@@ -27,7 +27,7 @@ enum pb_github_label {
     PB_GITHUB_LABELS(X)
 #undef X
         PB_GITHUB_LABEL_COUNT,
-    PB_GITHUB_LABEL_NONE = PB_GITHUB_LABEL_COUNT, /* cancelled: nothing to show */
+    PB_GITHUB_LABEL_NONE = PB_GITHUB_LABEL_COUNT,
 };
 
 enum pb_github_label pb_github_label_of(enum pb_execution_status status);

@@ -197,7 +197,25 @@ out:
     return r;
 }
 
-int pb_github_pin_issue(struct pb_platform *platform, const char *project_id, int64_t issue_number,
+static int get_issue(const struct pb_github_repo *repo, int64_t number, struct pb_arena *arena,
+                     struct pb_github_issue *ret_issue, struct pb_error *err)
+{
+    struct pb_error why = {0};
+
+    if (pb_github_issue_get(repo, number, arena, ret_issue, &why) < 0) {
+        if (why.code == PB_ERROR_NOT_FOUND)
+            return pb_fail_field(err, "issue_number", "there is no issue #%lld in %s/%s",
+                                 (long long)number, repo->owner, repo->name);
+        *err = why;
+        return -1;
+    }
+    if (ret_issue->is_pull)
+        return pb_fail_field(err, "issue_number", "#%lld is a pull request, not an issue",
+                             (long long)number);
+    return 0;
+}
+
+static int open_and_pin(struct pb_platform *platform, const char *project_id, int64_t issue_number,
                         struct pb_arena *arena, struct pb_github_pinned *ret_pinned,
                         struct pb_error *err)
 {
@@ -212,22 +230,31 @@ int pb_github_pin_issue(struct pb_platform *platform, const char *project_id, in
         return -1;
     if (pb_github_open_project(platform, project, "start work on an issue", &repo, err) < 0)
         return -1;
-    if (pb_github_issue_get(&repo, issue_number, arena, &issue, err) < 0)
-        goto out;
-    if (issue.is_pull) {
-        pb_fail_field(err, "issue_number", "#%lld is a pull request, not an issue",
-                      (long long)issue_number);
-        goto out;
+    if (get_issue(&repo, issue_number, arena, &issue, err) == 0 &&
+        pb_github_pin(&repo, project, NULL, &issue, arena, &pin, err) == 0) {
+        *ret_pinned = (struct pb_github_pinned){.title = pin.title,
+                                                .url = issue.url,
+                                                .author = issue.author.login,
+                                                .prompt = pin.prompt,
+                                                .is_open = issue.is_open};
+        r = 0;
     }
-    if (pb_github_pin(&repo, project, NULL, &issue, arena, &pin, err) < 0)
-        goto out;
-    *ret_pinned = (struct pb_github_pinned){.title = pin.title,
-                                            .url = issue.url,
-                                            .author = issue.author.login,
-                                            .prompt = pin.prompt,
-                                            .is_open = issue.is_open};
-    r = 0;
-out:
     pb_github_repo_close(&repo);
     return r;
+}
+
+int pb_github_pin_issue(struct pb_platform *platform, const char *project_id, int64_t issue_number,
+                        struct pb_arena *arena, struct pb_github_pinned *ret_pinned,
+                        struct pb_error *err)
+{
+    struct pb_error why = {0};
+
+    if (open_and_pin(platform, project_id, issue_number, arena, ret_pinned, &why) == 0)
+        return 0;
+    if (why.code == PB_ERROR_UNAUTHENTICATED || why.code == PB_ERROR_DENIED)
+        why.code = PB_ERROR_UNPROCESSABLE;
+    if (why.code == PB_ERROR_LIMITED)
+        why.code = PB_ERROR_UNAVAILABLE; /* GitHub's limit, not ours */
+    *err = why;
+    return -1;
 }

@@ -24,8 +24,9 @@ struct pb_github_pinned {
     bool is_open;
 };
 
-/* For a person who starts work on an issue by hand. Blocks on the network. NOT_FOUND when there is no such
- * issue, INVALID (field "issue_number") when it is a pull request; GitHub's errors as in github_client.h. */
+/* For a person who starts work on an issue by hand. Blocks on the network. INVALID (field "issue_number") when
+ * there is no such issue, or it is a pull request; GitHub's errors as in github_client.h, but what is wrong with
+ * the project's token is UNPROCESSABLE here: it says nothing about the person who asks. */
 int pb_github_pin_issue(struct pb_platform *platform, const char *project_id, int64_t issue_number,
                         struct pb_arena *arena, struct pb_github_pinned *ret_pinned,
                         struct pb_error *err) PB_MUST_CHECK;

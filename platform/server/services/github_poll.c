@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "server/services/events.h"
 #include "server/services/github_pin_private.h"
 #include "server/services/github_poll_private.h"
 #include "server/services/github_problem.h"
@@ -28,41 +29,85 @@ bool pb_github_pass_may_go_on(const struct pb_error *err)
            strcmp(err->reason, "github_moved_away") == 0;
 }
 
-/* A new default branch, as one write. */
-struct branch {
+/* What GitHub says about the repository, as one write. */
+struct news {
     const char *project_id;
-    const char *name;
+    const struct pb_github_repo_facts *facts;
 };
 
 static int save_branch(struct pb_db *db, void *arg, struct pb_error *err)
 {
-    const struct branch *branch = arg;
+    const struct news *news = arg;
     struct pb_project *project;
     struct pb_arena arena;
     int r;
 
     pb_arena_init(&arena, 1 << 20);
-    r = pb_project_load(db, &arena, branch->project_id, &project, err);
+    r = pb_project_load(db, &arena, news->project_id, &project, err);
     if (r == 0) {
-        project->default_branch = branch->name;
+        project->default_branch = news->facts->default_branch;
         r = pb_project_observe(db, project, err);
     }
     pb_arena_release(&arena);
     return r;
 }
 
-static int note_branch(struct pb_github_pass *pass, const char *name, struct pb_error *err)
+static int save_name(struct pb_db *db, void *arg, struct pb_error *err)
 {
-    struct branch branch = {.project_id = pass->project->id, .name = name};
+    const struct news *news = arg;
+    struct pb_project *project;
+    struct pb_arena arena;
+    int r;
 
-    if (pb_text_equal(pass->project->default_branch, name))
+    pb_arena_init(&arena, 1 << 20);
+    r = pb_project_load(db, &arena, news->project_id, &project, err);
+    if (r == 0) {
+        project->github_owner = news->facts->owner;
+        project->github_repo = news->facts->name;
+        project->updated_at = pb_clock_wall_ms();
+        r = pb_project_save(db, project, err);
+    }
+    pb_arena_release(&arena);
+    return r;
+}
+
+static int note_branch(struct pb_github_pass *pass, const struct pb_github_repo_facts *facts,
+                       struct pb_error *err)
+{
+    struct news news = {.project_id = pass->project->id, .facts = facts};
+
+    if (pb_text_equal(pass->project->default_branch, facts->default_branch))
         return 0;
-    if (pb_store_write(pass->platform->store, save_branch, &branch, err) < 0)
+    if (pb_store_write(pass->platform->store, save_branch, &news, err) < 0)
         return -1;
     pb_log_info("github_sync", "project=%s default branch is '%s' (was '%s')", pass->project->id,
-                name, pass->project->default_branch ? pass->project->default_branch : "");
-    pass->project->default_branch = name;
+                facts->default_branch,
+                pass->project->default_branch ? pass->project->default_branch : "");
+    pass->project->default_branch = facts->default_branch;
     return 0;
+}
+
+/* The old name leads to the new one only until somebody makes another repository of that name: the project takes
+ * the new name. That another project has it already is for people to sort out. */
+static void note_name(struct pb_github_pass *pass, const struct pb_github_repo_facts *facts)
+{
+    struct news news = {.project_id = pass->project->id, .facts = facts};
+    struct pb_error err = {0};
+
+    if (!facts->moved || !pb_github_owner_valid(facts->owner) || !pb_github_repo_valid(facts->name))
+        return;
+    if (pb_store_write(pass->platform->store, save_name, &news, &err) < 0) {
+        pb_log_fail(PB_LOG_WARN, "github_sync", &err,
+                    "project=%s its repository is now %s, name not changed", pass->project->id,
+                    facts->full_name);
+        return;
+    }
+    pb_log_info("github_sync", "project=%s its repository %s/%s is now %s", pass->project->id,
+                pass->project->github_owner, pass->project->github_repo, facts->full_name);
+    pass->project->github_owner = facts->owner;
+    pass->project->github_repo = facts->name;
+    pb_github_repo_rename(&pass->repo, facts->owner, facts->name);
+    pb_events_project(pass->platform->events, pass->project->id);
 }
 
 /* Errors made of problems, so that they take the same way to the project's health. */
@@ -88,10 +133,8 @@ int pb_github_pass_facts(struct pb_github_pass *pass, struct pb_error *err)
         return fail_archived(err);
     if (!facts.has_issues)
         return fail_no_issues(err);
-    if (facts.moved)
-        pb_log_warn("github_sync", "project=%s the repository is now called %s, following",
-                    pass->project->id, facts.full_name);
-    if (note_branch(pass, facts.default_branch, err) < 0)
+    note_name(pass, &facts);
+    if (note_branch(pass, &facts, err) < 0)
         return -1;
     pass->has_facts = true;
     pass->poll->facts_at = pb_clock_steady_ms();

@@ -31,6 +31,14 @@ int pb_github_repo_open(struct pb_github_repo *repo, struct pb_github *github, c
     return pb_github_account_init(&repo->account, api_url, token, project_id, err);
 }
 
+void pb_github_repo_rename(struct pb_github_repo *repo, const char *owner, const char *name)
+{
+    if (!is_name(owner, sizeof(repo->owner)) || !is_name(name, sizeof(repo->name)))
+        return;
+    memcpy(repo->owner, owner, strlen(owner) + 1);
+    memcpy(repo->name, name, strlen(name) + 1);
+}
+
 void pb_github_repo_close(struct pb_github_repo *repo)
 {
     pb_github_account_release(&repo->account);

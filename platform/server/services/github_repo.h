@@ -23,6 +23,9 @@ int pb_github_repo_open(struct pb_github_repo *repo, struct pb_github *github, c
                         const char *name, struct pb_error *err) PB_MUST_CHECK;
 void pb_github_repo_close(struct pb_github_repo *repo); /* wipes the token; also half-open */
 
+/* The same repository under its new name; both valid for GitHub. */
+void pb_github_repo_rename(struct pb_github_repo *repo, const char *owner, const char *name);
+
 /* call->path is below the repository ("/issues/12", "" = the repository itself), or a page's address. */
 int pb_github_repo_call(const struct pb_github_repo *repo, const struct pb_github_call *call,
                         struct pb_github_answer *ret_answer, struct pb_error *err) PB_MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/http_client.h"
 #include "pb_test.h"
+#include "server/services/events.h"
 #include "server/services/execution_control.h"
 #include "server/services/github_client.h"
 #include "server/services/project_control.h"
@@ -119,6 +120,15 @@ static int change_project(struct pb_db *db, void *arg, struct pb_error *err)
 void world_set_project(void (*change)(struct pb_project *project))
 {
     write_ok(change_project, &change);
+}
+
+struct pb_project *world_project(void)
+{
+    struct pb_project *project;
+    struct pb_error err;
+
+    assert_ok(pb_project_load(reader(), &world.arena, "site", &project, &err), &err);
+    return project;
 }
 
 struct pb_work_item *world_item(int64_t number)
@@ -310,6 +320,12 @@ void pb_execution_note(struct pb_platform *platform, const char *id, char stream
     va_end(args);
     len = strlen(world.notes);
     snprintf(world.notes + len, sizeof(world.notes) - len, "\n");
+}
+
+void pb_events_project(struct pb_events *events, const char *project_id)
+{
+    (void)events;
+    assert_string_equal(project_id, "site");
 }
 
 int pb_project_set_health(struct pb_platform *platform, const char *id, const char *health,

@@ -50,6 +50,7 @@ void world_start(void); /* project "site" = acme/site, in English, active */
 void world_end(void);
 
 void world_set_project(void (*change)(struct pb_project *project));
+struct pb_project *world_project(void);
 /* NULL when there is none. In the world's arena. */
 struct pb_work_item *world_item(int64_t number);
 struct pb_execution *world_execution(const char *id);

@@ -3,6 +3,7 @@
 
 #include "github_world.h"
 #include "pb_test.h"
+#include "server/services/github_pin.h"
 #include "server/services/github_poll.h"
 #include "server/services/github_words.h"
 
@@ -433,6 +434,46 @@ TEST(a_renamed_default_branch_is_noted_before_work_starts)
                    "{\"name\":\"site\",\"full_name\":\"acme/site\",\"default_branch\":\"trunk\"}");
     assert_ok(pass(), &err);
     assert_int_equal(world.call_count, 1);
+    assert_string_equal(world_project()->default_branch, "trunk");
+}
+
+TEST(a_moved_repository_gives_the_project_its_new_name)
+{
+    serve_issue();
+    stand_in_forget(world.github, REPO);
+    stand_in_reply(world.github, REPO, 301, "Location: {url}/repositories/1", "{}");
+    stand_in_reply(
+        world.github, "GET /repositories/1", 200, NULL,
+        "{\"name\":\"portal\",\"full_name\":\"acme/portal\",\"owner\":{\"login\":\"acme\"},"
+        "\"default_branch\":\"main\"}");
+    stand_in_reply(world.github, "GET /repos/acme/portal/issues", 200, NULL, "[]");
+    assert_ok(pass(), &err);
+    assert_string_equal(world_project()->github_repo, "portal");
+    assert_int_equal(stand_in_count(world.github, "GET /repos/acme/portal/issues"), 1);
+    assert_ok(pass(), &err);
+    assert_int_equal(stand_in_count(world.github, "GET /repos/acme/portal/issues"), 2);
+}
+
+TEST(an_issue_started_by_hand_is_pinned_in_words_for_the_api)
+{
+    struct pb_github_pinned pinned;
+
+    serve_issue();
+    assert_ok(pb_github_pin_issue(&world.platform, "site", 12, &world.arena, &pinned, &err), &err);
+    assert_string_equal(pinned.title, "Make it blue");
+    assert_true(pinned.is_open);
+    stand_in_forget(world.github, ISSUE);
+    stand_in_reply(world.github, ISSUE, 200, NULL, PULL_13);
+    assert_refused(pb_github_pin_issue(&world.platform, "site", 12, &world.arena, &pinned, &err),
+                   &err, PB_ERROR_INVALID);
+    assert_string_equal(err.field, "issue_number");
+    stand_in_forget(world.github, ISSUE);
+    assert_refused(pb_github_pin_issue(&world.platform, "site", 12, &world.arena, &pinned, &err),
+                   &err, PB_ERROR_INVALID);
+    stand_in_reply(world.github, ISSUE, 401, NULL, "{\"message\":\"Bad credentials\"}");
+    assert_refused(pb_github_pin_issue(&world.platform, "site", 12, &world.arena, &pinned, &err),
+                   &err, PB_ERROR_UNPROCESSABLE);
+    assert_string_equal(err.reason, "github_token");
 }
 
 TEST(an_issue_that_vanishes_does_not_stop_the_others)
@@ -487,6 +528,8 @@ int main(void)
         cmocka_unit_test(failures_are_told_once_and_cleared_by_the_next_good_pass),
         IN_WORLD(a_permission_we_may_not_ask_for_is_said),
         IN_WORLD(a_renamed_default_branch_is_noted_before_work_starts),
+        IN_WORLD(a_moved_repository_gives_the_project_its_new_name),
+        IN_WORLD(an_issue_started_by_hand_is_pinned_in_words_for_the_api),
         IN_WORLD(an_issue_that_vanishes_does_not_stop_the_others),
     };
 

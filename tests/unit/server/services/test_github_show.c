@@ -304,11 +304,11 @@ TEST(no_changes_no_pull_request)
     assert_non_null(strstr(sent(COMMENT, 0, "body"), "no changes were needed"));
 }
 
-TEST(cancelled_work_carries_no_label)
+TEST(cancelled_work_did_not_work_out)
 {
     world_set_execution(id, cancel);
     assert_ok(show(), &err);
-    assert_int_equal(stand_in_count(world.github, ADD), 0);
+    assert_string_equal(stand_in_body(world.github, ADD, 0), "{\"labels\":[\"poppo:failed\"]}");
     assert_non_null(strstr(sent(COMMENT, 0, "body"), "Cancelled"));
 }
 
@@ -383,7 +383,7 @@ int main(void)
         IN_WORLD(a_follow_up_that_has_begun_does_not_hide_what_was_pushed),
         IN_WORLD(what_runs_is_shown_while_a_follow_up_waits_behind_it),
         IN_WORLD(no_changes_no_pull_request),
-        IN_WORLD(cancelled_work_carries_no_label),
+        IN_WORLD(cancelled_work_did_not_work_out),
         IN_WORLD(a_server_without_reactions_is_asked_once),
         IN_WORLD(a_failure_in_the_middle_is_taken_up_where_it_stopped),
         IN_WORLD(a_label_somebody_else_made_meanwhile_is_fine),
