@@ -2,437 +2,310 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/fs.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
-#include "base/text.h"
-#include "server/launcher_private.h"
+#include "server/launcher_places.h"
 
 enum {
+    ARGS_MAX = 64,
     BACKOFF_FIRST_MS = 250,
-    BACKOFF_MAX_MS = 30 * 1000,
-    HEALTHY_AFTER_MS = 60 * 1000, /* then the backoff starts over */
-    FIRST_START_MS = 5 * 1000,    /* dying this early the first time is no accident */
-    STOP_GRACE_MS = 15 * 1000,
-    ENVIRONMENT_MAX = 64,
-    PATH_OF_CHILD = 2 * PATH_MAX,
+    BACKOFF_LONGEST_MS = 30 * 1000,
+    HEALTHY_MS = 60 * 1000, /* ran so long: the next death is a new story */
+    STOP_MS = 15 * 1000,    /* then SIGKILL */
 };
 
-/* In order of starting; stopped from the platform on, the helper last. */
-enum role { ROLE_BOXD, ROLE_PLATFORM, ROLE_NODE, ROLE_COUNT };
+enum program { BOXD, PLATFORM, AGENT, PROGRAMS };
 
-static const enum role STOP_ORDER[] = {ROLE_PLATFORM, ROLE_NODE, ROLE_BOXD};
+/* Which settings a program is given; the platform takes all of them. */
+static const char *const BOXD_SETTINGS[] = {"data_dir",  "run_dir",   "bin_dir",  "uid_base",
+                                            "node_user", "log_level", "log_json", NULL};
+static const char *const AGENT_SETTINGS[] = {"data_dir",    "run_dir", "bin_dir",   "uid_base",
+                                             "port_base",   "ca_file", "log_level", "log_json",
+                                             "claude_path", NULL};
 
 static const struct {
     const char *name;
-    const char *program;
-    const char *verb; /* its only argument, or NULL */
-} ROLES[ROLE_COUNT] = {
-    [ROLE_BOXD] = {"boxd", "poppo-boxd", NULL},
-    [ROLE_PLATFORM] = {"platform", "poppo-platform", "serve"},
-    [ROLE_NODE] = {"node", "poppo-agent", NULL},
+    const char *verb;
+    const char *const *settings; /* NULL = all */
+} KINDS[PROGRAMS] = {
+    [BOXD] = {"poppo-boxd", NULL, BOXD_SETTINGS},
+    [PLATFORM] = {"poppo-platform", "serve", NULL},
+    [AGENT] = {"poppo-agent", NULL, AGENT_SETTINGS},
 };
 
-struct launcher;
+/* The order of stopping. */
+static const enum program STOP_ORDER[PROGRAMS] = {PLATFORM, AGENT, BOXD};
 
 struct child {
-    struct launcher *launcher; /* borrowed */
-    enum role role;
-    struct pb_process process; /* pid 0 = not running */
+    struct launcher *launcher;
+    enum program program;
+    bool is_wanted;
+    struct pb_process process; /* pid 0 = does not run */
     struct pb_loop_fd *watch;
-    struct pb_loop_timer *again;
-    int64_t started_ms;
+    struct pb_loop_timer *timer; /* to start again, or to lose patience */
+    int64_t started_at;
     int64_t backoff_ms;
-    unsigned starts;
+    bool has_run; /* lived long enough once, or ended well */
 };
 
 struct launcher {
-    struct pb_loop *loop;
+    struct pb_settings *settings;
     struct pb_launcher_places places;
-    struct child children[ROLE_COUNT];
-    char *environment[ENVIRONMENT_MAX + 1]; /* owned strings */
-    size_t environment_count;
-    size_t stop_step; /* index into STOP_ORDER while stopping */
-    struct pb_loop_timer *deadline;
-    bool stopping;
-    int result;
+    struct pb_loop *loop;
+    struct pb_loop_signal *on_term;
+    struct pb_loop_signal *on_int;
+    struct child children[PROGRAMS];
+    int lock;
+    bool is_stopping;
+    bool cannot_start;
 };
 
-static void start_child(struct child *child);
+/* --- one child ---------------------------------------------------------------------------------------------- */
+
+static bool is_listed(const char *const *names, const char *argument)
+{
+    for (; *names; names++) {
+        size_t len = strlen(*names);
+
+        if (strncmp(argument + 2, *names, len) == 0 && argument[2 + len] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* argv: program, verb, "--name=value" … */
+static int make_argv(const struct launcher *launcher, enum program program, struct pb_arena *arena,
+                     const char *ret_argv[ARGS_MAX], struct pb_error *err)
+{
+    const char *all[ARGS_MAX];
+    size_t all_count, count = 0;
+
+    if (pb_settings_arguments(launcher->settings, arena, all, ARGS_MAX - 8, &all_count, err) < 0)
+        return -1;
+    ret_argv[count++] =
+        pb_arena_format(arena, "%s/%s", launcher->settings->bin_dir, KINDS[program].name);
+    if (KINDS[program].verb)
+        ret_argv[count++] = KINDS[program].verb;
+    for (size_t i = 0; i < all_count; i++)
+        if (!KINDS[program].settings || is_listed(KINDS[program].settings, all[i]))
+            ret_argv[count++] = all[i];
+    if (program == AGENT) {
+        ret_argv[count++] =
+            pb_arena_format(arena, "--platform_url=%s", launcher->places.platform_url);
+        ret_argv[count++] = launcher->settings->is_root ? "--boxd=yes" : "--boxd=no";
+    }
+    ret_argv[count] = NULL;
+    return ret_argv[0] ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+}
+
+static int spawn(struct child *child, struct pb_error *err)
+{
+    static const struct pb_process_fd FDS[] = {{1, 1}, {2, 2}};
+    const struct launcher *launcher = child->launcher;
+    const struct pb_launcher_user *user =
+        child->program == AGENT ? &launcher->places.node_user : &launcher->places.user;
+    const char *argv[ARGS_MAX];
+    const char *envp[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL, NULL, NULL};
+    struct pb_process_spec spec = {
+        .argv = argv,
+        .envp = envp,
+        .cwd = "/",
+        .fds = FDS,
+        .fd_count = 2,
+        .new_session = true, /* Ctrl-C is ours: we stop them in order */
+        .set_ids = launcher->settings->is_root && child->program != BOXD,
+        .uid = user->uid,
+        .gid = user->gid,
+    };
+    struct pb_arena arena;
+    size_t env = 2;
+    int r;
+
+    pb_arena_init(&arena, 256 << 10);
+    if (!launcher->settings->is_root && getenv("HOME"))
+        envp[env++] = pb_arena_format(&arena, "HOME=%s", getenv("HOME"));
+    if (child->program == PLATFORM)
+        envp[env++] =
+            pb_arena_format(&arena, "POPPO_LOCAL_NODE_KEY_SHA256=%s", launcher->places.key_sha256);
+    r = make_argv(launcher, child->program, &arena, argv, err);
+    if (r == 0)
+        r = pb_process_spawn(&spec, &child->process, err);
+    pb_arena_release(&arena);
+    return r < 0 ? pb_fail_in(err, "start %s", KINDS[child->program].name) : 0;
+}
+
+static void child_start(void *arg);
+static void child_ended(void *arg, int events);
 static void stop_next(struct launcher *launcher);
 
-/* --- what children find in their environment --------------------------------------------- */
-
-static void environment_add(struct launcher *launcher, const char *name, const char *value)
+static void start_later(struct child *child)
 {
-    struct pb_buf text;
-
-    pb_buf_init(&text, 64 * 1024);
-    pb_buf_format(&text, "%s=%s", name, value);
-    if (launcher->environment_count < ENVIRONMENT_MAX && !pb_buf_failed(&text))
-        launcher->environment[launcher->environment_count++] = pb_buf_take(&text, NULL);
-    pb_buf_release(&text);
+    pb_log_warn("launcher", "%s is started again in %lld ms", KINDS[child->program].name,
+                (long long)child->backoff_ms);
+    child->timer =
+        pb_loop_timer_start(child->launcher->loop, child->backoff_ms, 0, child_start, child);
+    child->backoff_ms *= 2;
+    if (child->backoff_ms > BACKOFF_LONGEST_MS)
+        child->backoff_ms = BACKOFF_LONGEST_MS;
 }
 
-static void environment_pass(struct launcher *launcher, const char *name)
-{
-    const char *value = getenv(name);
-
-    if (value)
-        environment_add(launcher, name, value);
-}
-
-/* "data_dir" → "POPPO_DATA_DIR" */
-static void variable_name(const char *setting, char *ret_name, size_t size)
-{
-    size_t len = (size_t)snprintf(ret_name, size, "POPPO_%s", setting);
-
-    for (size_t i = 0; i < len && i < size; i++)
-        if (ret_name[i] >= 'a' && ret_name[i] <= 'z')
-            ret_name[i] = (char)(ret_name[i] - 'a' + 'A');
-}
-
-/* Everything children may know, from zero: the settings that were given, and where we put things. */
-static void build_environment(struct launcher *launcher, const struct pb_config *config,
-                              const struct pb_setting *rows)
-{
-    static const char *const PASSED[] = {"PATH",         "LANG",         "LC_ALL",
-                                         "TZ",           "HOME",         "SSL_CERT_FILE",
-                                         "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-                                         "LSAN_OPTIONS", "TSAN_OPTIONS", "XDG_CONFIG_HOME"};
-    char name[80];
-
-    for (size_t i = 0; i < sizeof(PASSED) / sizeof(PASSED[0]); i++)
-        environment_pass(launcher, PASSED[i]);
-    for (const struct pb_setting *row = rows; row->name; row++) {
-        bool given = !pb_text_equal(pb_config_source(config, row->name), "default");
-        bool ours = pb_text_equal(row->name, "data_dir") || pb_text_equal(row->name, "run_dir") ||
-                    pb_text_equal(row->name, "key_file") || pb_text_equal(row->name, "listen");
-
-        variable_name(row->name, name, sizeof(name));
-        if ((given || ours) && !pb_text_equal(row->name, "bin_dir"))
-            environment_add(launcher, name, pb_config_text(config, row->name));
-    }
-    environment_add(launcher, "POPPO_BIN_DIR", launcher->places.bin_dir);
-    environment_add(launcher, "POPPO_BOXD", launcher->places.is_root ? "yes" : "no");
-    environment_add(launcher, "POPPO_NODE_KEY_FILE", launcher->places.node_key_file);
-    environment_add(launcher, "POPPO_LOCAL_NODE_KEY_SHA256", launcher->places.node_key_sha256);
-}
-
-/* --- children ----------------------------------------------------------------------------- */
-
-static void remember_children(struct launcher *launcher)
-{
-    struct pb_json_writer w;
-    struct pb_error err = {0};
-    struct pb_buf text;
-    char path[PATH_OF_CHILD];
-
-    pb_buf_init(&text, 4096);
-    pb_json_writer_init(&w, &text);
-    pb_json_begin_array(&w, NULL);
-    for (size_t i = 0; i < ROLE_COUNT; i++) {
-        const struct child *child = &launcher->children[i];
-
-        if (child->process.pid == 0)
-            continue;
-        pb_json_begin_object(&w, NULL);
-        pb_json_put_text(&w, "name", ROLES[i].name);
-        pb_json_put_int(&w, "pid", child->process.pid);
-        pb_json_put_int(&w, "start", (int64_t)pb_process_start_time(child->process.pid));
-        pb_json_end_object(&w);
-    }
-    pb_json_end_array(&w);
-    (void)snprintf(path, sizeof(path), "%s/launcher.json", launcher->places.data_dir);
-    if (pb_fs_write(AT_FDCWD, path, text.data, text.len, 0644, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "launcher", &err, "cannot remember the children");
-    pb_buf_release(&text);
-}
-
-static void start_again(void *arg)
+static void child_start(void *arg)
 {
     struct child *child = arg;
+    struct pb_error err;
 
-    pb_loop_timer_cancel(&child->again);
-    start_child(child);
-}
-
-static void child_failed(struct child *child, int64_t lived_ms)
-{
-    struct launcher *launcher = child->launcher;
-
-    if (child->starts == 1 && lived_ms < FIRST_START_MS) {
-        pb_log_error("launcher", "%s could not start; stopping (its lines above say why)",
-                     ROLES[child->role].program);
-        launcher->result = -1;
-        pb_loop_stop(launcher->loop);
+    pb_loop_timer_cancel(&child->timer);
+    child->started_at = pb_clock_steady_ms();
+    if (spawn(child, &err) < 0) {
+        pb_log_fail(PB_LOG_ERROR, "launcher", &err, "cannot start");
+        start_later(child);
         return;
     }
-    if (lived_ms >= HEALTHY_AFTER_MS || child->backoff_ms == 0)
-        child->backoff_ms = BACKOFF_FIRST_MS;
-    pb_log_warn("launcher", "%s ended, starting it again in %lld ms", ROLES[child->role].program,
-                (long long)child->backoff_ms);
-    child->again = pb_loop_timer_start(launcher->loop, child->backoff_ms, 0, start_again, child);
-    child->backoff_ms =
-        child->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : child->backoff_ms * 2;
+    child->watch = pb_loop_fd_watch(child->launcher->loop, child->process.pidfd, PB_LOOP_READ,
+                                    child_ended, child);
+    pb_log_info("launcher", "%s pid=%d started", KINDS[child->program].name,
+                (int)child->process.pid);
+}
+
+/* The platform could not start the first time: nothing will mend that by itself. */
+static bool is_hopeless(const struct child *child, int status)
+{
+    return child->program == PLATFORM && !child->has_run && WIFEXITED(status) &&
+           WEXITSTATUS(status) == PB_EXIT_CANNOT_START;
+}
+
+static void begin_stop(struct launcher *launcher)
+{
+    if (launcher->is_stopping)
+        return;
+    launcher->is_stopping = true;
+    for (int i = 0; i < PROGRAMS; i++)
+        pb_loop_timer_cancel(&launcher->children[i].timer);
+    stop_next(launcher);
 }
 
 static void child_ended(void *arg, int events)
 {
     struct child *child = arg;
     struct launcher *launcher = child->launcher;
-    struct pb_error err = {0};
+    int64_t lived = pb_clock_steady_ms() - child->started_at;
+    struct pb_error err;
     int status = 0;
 
     (void)events;
     pb_loop_fd_unwatch(&child->watch);
+    pb_loop_timer_cancel(&child->timer);
     if (pb_process_wait(&child->process, &status, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "launcher", &err, "%s", ROLES[child->role].program);
-    child->process = (struct pb_process){.pidfd = -1};
-    remember_children(launcher);
-    if (launcher->stopping)
+        pb_log_fail(PB_LOG_WARN, "launcher", &err, "%s", KINDS[child->program].name);
+    child->process.pid = 0;
+    if (launcher->is_stopping) {
         stop_next(launcher);
-    else
-        child_failed(child, pb_clock_steady_ms() - child->started_ms);
-}
-
-static int spawn_child(struct child *child, struct pb_error *err)
-{
-    struct launcher *launcher = child->launcher;
-    const struct pb_launcher_user *user =
-        child->role == ROLE_PLATFORM ? &launcher->places.platform : &launcher->places.node;
-    const struct pb_process_fd output[] = {{2, 1}, {2, 2}};
-    char path[PATH_OF_CHILD];
-    const char *const argv[] = {path, ROLES[child->role].verb, NULL};
-    struct pb_process_spec spec = {
-        .argv = argv,
-        .envp = (const char *const *)launcher->environment,
-        .cwd = "/",
-        .fds = output,
-        .fd_count = 2,
-        .new_session = true, /* Ctrl-C in a terminal is for us; we stop them in order */
-        .uid = user->uid,
-        .gid = user->gid,
-        .set_ids = launcher->places.is_root && child->role != ROLE_BOXD,
-    };
-
-    (void)snprintf(path, sizeof(path), "%s/%s", launcher->places.bin_dir,
-                   ROLES[child->role].program);
-    return pb_process_spawn(&spec, &child->process, err);
-}
-
-static void start_child(struct child *child)
-{
-    struct pb_error err = {0};
-
-    child->starts++;
-    child->started_ms = pb_clock_steady_ms();
-    if (spawn_child(child, &err) < 0) {
-        pb_log_fail(PB_LOG_ERROR, "launcher", &err, "cannot start %s", ROLES[child->role].program);
-        child->process = (struct pb_process){.pidfd = -1};
-        child_failed(child, 0);
         return;
     }
-    child->watch = pb_loop_fd_watch(child->launcher->loop, child->process.pidfd, PB_LOOP_READ,
-                                    child_ended, child);
-    remember_children(child->launcher);
+    if (is_hopeless(child, status)) {
+        launcher->cannot_start = true;
+        begin_stop(launcher);
+        return;
+    }
+    child->has_run = child->has_run || lived >= HEALTHY_MS ||
+                     !(WIFEXITED(status) && WEXITSTATUS(status) == PB_EXIT_CANNOT_START);
+    if (lived >= HEALTHY_MS)
+        child->backoff_ms = BACKOFF_FIRST_MS;
+    pb_log_warn("launcher", "%s ended (%s %d)", KINDS[child->program].name,
+                WIFSIGNALED(status) ? "signal" : "exit status",
+                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    start_later(child);
 }
 
-/* --- stopping ------------------------------------------------------------------------------ */
+/* --- stopping ------------------------------------------------------------------------------------------------- */
 
-static void deadline_passed(void *arg)
+static void lose_patience(void *arg)
 {
-    struct launcher *launcher = arg;
-    struct child *child = &launcher->children[STOP_ORDER[launcher->stop_step - 1]];
+    struct child *child = arg;
 
-    pb_log_warn("launcher", "%s did not stop in %d s, killing it", ROLES[child->role].program,
-                STOP_GRACE_MS / 1000);
+    pb_loop_timer_cancel(&child->timer);
+    pb_log_warn("launcher", "%s does not stop, killing it", KINDS[child->program].name);
     pb_process_signal(&child->process, SIGKILL);
 }
 
-/* Ends the next child that runs, or the launcher when none is left. */
+/* One after the other; the loop ends with the last. */
 static void stop_next(struct launcher *launcher)
 {
-    pb_loop_timer_cancel(&launcher->deadline);
-    while (launcher->stop_step < ROLE_COUNT) {
-        struct child *child = &launcher->children[STOP_ORDER[launcher->stop_step++]];
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        struct child *child = &launcher->children[STOP_ORDER[i]];
 
-        pb_loop_timer_cancel(&child->again);
         if (child->process.pid == 0)
             continue;
-        launcher->deadline =
-            pb_loop_timer_start(launcher->loop, STOP_GRACE_MS, 0, deadline_passed, launcher);
         pb_process_signal(&child->process, SIGTERM);
+        child->timer = pb_loop_timer_start(launcher->loop, STOP_MS, 0, lose_patience, child);
         return;
     }
     pb_loop_stop(launcher->loop);
 }
 
-static void asked_to_stop(void *arg, int number)
+static void on_signal(void *arg, int number)
 {
-    struct launcher *launcher = arg;
-
-    (void)number;
-    if (launcher->stopping)
-        return;
-    pb_log_info("launcher",
-                "stopping; work that runs goes on and is taken up again at the next start");
-    launcher->stopping = true;
-    stop_next(launcher);
+    pb_log_info("launcher", "signal=%d stopping", number);
+    begin_stop(arg);
 }
 
-/* After the loop: whatever a failed start left running. */
-static void end_children(struct launcher *launcher)
+/* --- all of it ------------------------------------------------------------------------------------------------ */
+
+static int start_children(struct launcher *launcher, struct pb_error *err)
 {
-    for (size_t i = 0; i < ROLE_COUNT; i++) {
-        struct child *child = &launcher->children[STOP_ORDER[i]];
-        struct pb_error err = {0};
-        struct pollfd ended = {.fd = child->process.pidfd, .events = POLLIN};
-        int status;
-
-        pb_loop_timer_cancel(&child->again);
-        pb_loop_fd_unwatch(&child->watch);
-        if (child->process.pid == 0)
-            continue;
-        pb_process_signal(&child->process, SIGTERM);
-        if (poll(&ended, 1, STOP_GRACE_MS) <= 0)
-            pb_process_signal(&child->process, SIGKILL);
-        if (pb_process_wait(&child->process, &status, &err) < 0)
-            pb_log_fail(PB_LOG_WARN, "launcher", &err, "%s", ROLES[child->role].program);
-        child->process = (struct pb_process){.pidfd = -1};
-    }
-    remember_children(launcher);
-}
-
-/* --- taking over from a launcher that died ------------------------------------------------- */
-
-/* Ends one process that an earlier launcher started, if it is still that process. */
-static void end_orphan(const char *name, pid_t pid, uint64_t start)
-{
-    struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
-
-    if (ended.fd < 0 || pb_process_start_time(pid) != start) {
-        pb_close(&ended.fd);
-        return;
-    }
-    pb_log_info("launcher", "an earlier launcher died; taking over its %s (process %d)", name,
-                (int)pid);
-    (void)pidfd_send_signal(ended.fd, SIGTERM, NULL, 0);
-    if (poll(&ended, 1, STOP_GRACE_MS) == 0) {
-        (void)pidfd_send_signal(ended.fd, SIGKILL, NULL, 0);
-        (void)poll(&ended, 1, STOP_GRACE_MS);
-    }
-    pb_close(&ended.fd);
-}
-
-static void end_orphans(const struct pb_launcher_places *places)
-{
-    struct pb_json *children = NULL;
-    struct pb_error err = {0};
-    struct pb_buf text;
-    char path[PATH_OF_CHILD];
-
-    pb_buf_init(&text, 4096);
-    (void)snprintf(path, sizeof(path), "%s/launcher.json", places->data_dir);
-    if (pb_fs_read(AT_FDCWD, path, &text, &err) == 0)
-        children = pb_json_parse(text.data, text.len, &err);
-    for (size_t i = 0; children && i < pb_json_count(children); i++) {
-        const struct pb_json *row = pb_json_at(children, i);
-
-        end_orphan(pb_json_text(row, "name", "process"), (pid_t)pb_json_int(row, "pid", 0),
-                   (uint64_t)pb_json_int(row, "start", 0));
-    }
-    pb_json_free(children);
-    pb_buf_release(&text);
-}
-
-/* --- the whole ----------------------------------------------------------------------------- */
-
-static int lock(const struct pb_config *config, const struct pb_launcher_places *places,
-                struct pb_error *err)
-{
-    struct pb_error why = {0};
-    char path[PATH_OF_CHILD];
-    int fd;
-
-    (void)snprintf(path, sizeof(path), "%s/launcher.lock", places->data_dir);
-    fd = pb_fs_lock(path, &why);
-    if (fd >= 0)
-        return fd;
-    if (why.code != PB_ERROR_CONFLICT) {
-        *err = why;
-        return -1;
-    }
-    return pb_fail_reason(err, PB_ERROR_CONFLICT, "already_running",
-                          "already running on this data folder at http://%s (%s); stop it with "
-                          "Ctrl-C where it runs, or choose another --data-dir",
-                          pb_config_text(config, "listen"), why.message);
-}
-
-static int run(struct launcher *launcher, const struct pb_config *config, struct pb_error *err)
-{
-    static const int SIGNALS[] = {SIGTERM, SIGINT, SIGHUP};
-    struct pb_loop_signal *watches[3] = {NULL};
-
     launcher->loop = pb_loop_new(err);
     if (!launcher->loop)
         return -1;
-    for (size_t i = 0; i < 3; i++)
-        watches[i] = pb_loop_signal_watch(launcher->loop, SIGNALS[i], asked_to_stop, launcher);
-    for (size_t i = 0; i < ROLE_COUNT; i++) {
-        bool local_node = pb_config_bool(config, "local_node");
-        bool wanted =
-            i == ROLE_PLATFORM || (local_node && (i == ROLE_NODE || launcher->places.is_root));
+    launcher->on_term = pb_loop_signal_watch(launcher->loop, SIGTERM, on_signal, launcher);
+    launcher->on_int = pb_loop_signal_watch(launcher->loop, SIGINT, on_signal, launcher);
+    if (!launcher->on_term || !launcher->on_int)
+        return pb_fail(err, PB_ERROR_INTERNAL, "signals cannot be watched");
+    for (int i = 0; i < PROGRAMS; i++) {
+        struct child *child = &launcher->children[i];
+        bool local = pb_config_bool(launcher->settings->config, "local_node");
 
-        launcher->children[i] =
-            (struct child){.launcher = launcher, .role = (enum role)i, .process = {.pidfd = -1}};
-        if (wanted)
-            start_child(&launcher->children[i]);
+        *child = (struct child){.launcher = launcher,
+                                .program = (enum program)i,
+                                .backoff_ms = BACKOFF_FIRST_MS};
+        child->is_wanted = i == PLATFORM || (local && (i == AGENT || launcher->settings->is_root));
+        if (child->is_wanted)
+            child_start(child);
     }
-    pb_loop_run(launcher->loop);
-    end_children(launcher);
-    pb_loop_timer_cancel(&launcher->deadline);
-    for (size_t i = 0; i < 3; i++)
-        pb_loop_signal_unwatch(&watches[i]);
-    pb_loop_free(launcher->loop);
-    if (launcher->result < 0)
-        return pb_fail(err, PB_ERROR_UNAVAILABLE, "not everything could be started");
     return 0;
 }
 
-int pb_launcher_run(const struct pb_config *config, const struct pb_setting *rows,
-                    struct pb_error *err)
+int pb_launch(struct pb_settings *settings, struct pb_error *err)
 {
-    struct launcher *launcher = calloc(1, sizeof(*launcher));
-    int lock_fd = -1;
+    struct launcher launcher = {.settings = settings, .lock = -1};
     int r = -1;
 
-    if (!launcher)
-        return pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
-    if (pb_launcher_prepare(config, &launcher->places, err) < 0)
+    if (pb_launcher_prepare(settings, &launcher.places, err) < 0)
+        return -1;
+    launcher.lock = pb_launcher_lock(settings, err);
+    if (launcher.lock < 0)
+        return -1;
+    if (pb_launcher_take_over(settings, &launcher.places, err) < 0 ||
+        start_children(&launcher, err) < 0)
         goto out;
-    lock_fd = lock(config, &launcher->places, err);
-    if (lock_fd < 0)
-        goto out;
-    end_orphans(&launcher->places);
-    build_environment(launcher, config, rows);
-    r = run(launcher, config, err);
+    pb_loop_run(launcher.loop);
+    r = launcher.cannot_start
+            ? pb_fail(err, PB_ERROR_INTERNAL, "the platform could not start; see above")
+            : 0;
 out:
-    pb_close(&lock_fd);
-    for (size_t i = 0; i < launcher->environment_count; i++)
-        free(launcher->environment[i]);
-    free(launcher);
+    pb_loop_signal_unwatch(&launcher.on_term);
+    pb_loop_signal_unwatch(&launcher.on_int);
+    pb_loop_free(launcher.loop);
+    pb_close(&launcher.lock);
     return r;
 }

@@ -1,26 +1,30 @@
 /*
- * Starts a whole installation: the privileged helper (as root only), the
- * platform and the local node daemon, each under its own user, and starts
- * again what dies. It reads no input but its settings.
+ * poppo-platform without a verb: one command gives a working system.
  *
- * Invariants
- *  1. At most one launcher per data folder (a lock the kernel releases).
- *  2. Children do not die with the launcher: a killed launcher stops no work.
- *     The next one finds them in `launcher.json` (process id and start time,
- *     so a stranger with a recycled id is never touched), ends them in order
- *     and starts its own.
- *  3. A child that fails at its very first start ends everything: what is
- *     wrong then (a port in use, a bad setting) does not mend itself.
+ * Makes folders and the local node's key, starts the programs it is made of
+ * and starts them again when they die (after 250 ms … 30 s). Started as root:
+ *
+ *   poppo-boxd             root          only with the local node
+ *   poppo-platform serve   user 'user'
+ *   poppo-agent            user 'node_user', only with the local node
+ *
+ * and otherwise the same without boxd, all under the caller's uid. SIGTERM
+ * and SIGINT stop platform, agent, boxd in this order; running tasks stay
+ * alive in their shims.
+ *
+ * Killed itself, its children live on. The next launcher sees their locks
+ * held but not the launcher's, ends them and starts its own. Two launchers on
+ * one data folder: the second says where the first serves, and ends.
  */
 #ifndef PB_SERVER_LAUNCHER_H
 #define PB_SERVER_LAUNCHER_H
 
-#include "base/config.h"
 #include "base/error.h"
+#include "server/settings.h"
 
-/* rows: those of `config`; the ones that were set are handed on as POPPO_* variables. Blocks until a signal
- * (SIGTERM, SIGINT, SIGHUP) has stopped everything. CONFLICT when another launcher is at work. */
-int pb_launcher_run(const struct pb_config *config, const struct pb_setting *rows,
-                    struct pb_error *err) PB_MUST_CHECK;
+/* Exit status of `serve` when it could not even start: trying again would not help. */
+enum { PB_EXIT_CANNOT_START = 78 };
+
+int pb_launch(struct pb_settings *settings, struct pb_error *err) PB_MUST_CHECK;
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 struct check {
     void (*wrong)(void *arg, const struct pb_error *err);
     void *arg;
@@ -88,8 +87,8 @@ static int check_list(const struct pb_body_member *m, const struct pb_json *list
         if (!pb_json_is_text(item))
             return pb_fail_field(err, m->name, "%s must hold texts", m->name);
         if (m->min > 0 && characters(pb_json_as_text(item, "")) > m->min)
-            return pb_fail_field(err, m->name, "%s: an entry has more than %lld characters", m->name,
-                                 (long long)m->min);
+            return pb_fail_field(err, m->name, "%s: an entry has more than %lld characters",
+                                 m->name, (long long)m->min);
     }
     return 0;
 }

@@ -2,8 +2,8 @@
  * One API request, as a handler sees it.
  *
  * The router has already found the route, proved who is asking, checked the
- * permission and the body's members. The handler runs on a pool thread, reads
- * with `db`, writes its JSON with `json` and returns 0; a failure becomes a
+ * permission and the body's members. The handler runs on a pool thread, asks
+ * the services, writes its JSON with `json` and returns 0; a failure becomes a
  * problem document. Everything it allocates is in `arena` and gone after the
  * reply.
  */
@@ -21,7 +21,6 @@
 #include "net/http_server.h"
 #include "server/services/auth.h"
 
-struct pb_db;
 struct pb_platform;
 
 enum {
@@ -34,7 +33,8 @@ enum {
 struct pb_request {
     struct pb_platform *platform;
     struct pb_http_exchange *exchange;
-    struct pb_db *db; /* this thread's reader; NULL only in handlers of PUBLIC routes while it cannot be had */
+    struct pb_db *
+        db; /* this thread's reader; NULL only in handlers of PUBLIC routes while it cannot be had */
     struct pb_arena *arena;
     const struct pb_principal *who; /* NULL on PUBLIC routes */
     const struct pb_json *body;     /* checked against its table; NULL on routes without one */

@@ -9,21 +9,24 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "server/api/body.h"
+#include "server/api/handlers.h"
 #include "server/api/problem.h"
 #include "server/api/request.h"
 #include "server/api/static_files.h"
 #include "server/middleware/authenticate.h"
 #include "server/middleware/security_headers.h"
 #include "server/services/platform.h"
-#include "server/store/store.h"
-
-typedef int pb_handler(struct pb_request *req, struct pb_error *err);
 
 #define BODY_BEGIN(schema) static const struct pb_body_member BODY_##schema[] = {
 #define MEMBER(name, kind, required, nullable, min, max, words) \
     {name, PB_BODY_##kind, required, nullable, min, max, words},
-#define BODY_END {NULL, PB_BODY_TEXT, false, false, 0, 0, NULL}};
-#define ROUTE(method, path, permission, pool, handler, body) pb_handler handler;
+#define BODY_END                                     \
+    {                                                \
+        NULL, PB_BODY_TEXT, false, false, 0, 0, NULL \
+    }                                                \
+    }                                                \
+    ;
+#define ROUTE(...)
 #include "server/api/routes.def"
 #undef BODY_BEGIN
 #undef MEMBER
@@ -92,12 +95,14 @@ void pb_router_free(struct pb_router *router)
 size_t pb_router_routes(struct pb_route_info *ret_routes, size_t max)
 {
     for (size_t i = 0; i < ROUTE_COUNT && i < max; i++)
-        ret_routes[i] = (struct pb_route_info){ROUTES[i].method, ROUTES[i].path, ROUTES[i].permission};
+        ret_routes[i] =
+            (struct pb_route_info){ROUTES[i].method, ROUTES[i].path, ROUTES[i].permission};
     return ROUTE_COUNT;
 }
 
 /* "{id}" in a pattern stands for one path segment that is not empty. */
-static bool path_matches(const char *pattern, const char *path, const char **ret_id, size_t *ret_len)
+static bool path_matches(const char *pattern, const char *path, const char **ret_id,
+                         size_t *ret_len)
 {
     *ret_id = NULL;
     *ret_len = 0;
@@ -221,9 +226,6 @@ static int authorize(struct pb_request *req, const struct route *route, struct p
 static int answer(struct pb_request *req, const struct job *job, struct pb_json **ret_root,
                   struct pb_error *err)
 {
-    req->db = pb_store_reader(req->platform->store, err);
-    if (!req->db)
-        return -1;
     if (authorize(req, job->route, err) < 0 || read_id(req, job, err) < 0 ||
         read_body(req, job->route, ret_root, err) < 0)
         return -1;
@@ -282,7 +284,8 @@ static void run(void *arg)
     if (answer(&req, job, &root, &err) < 0)
         reply_problem(&req, job, &err);
     else if (!req.is_answered)
-        reply(req.exchange, req.status, req.content_type, req.headers, req.header_count, &req.out, id);
+        reply(req.exchange, req.status, req.content_type, req.headers, req.header_count, &req.out,
+              id);
     pb_buf_release(&req.out);
     pb_json_free(root);
     pb_arena_release(&arena);
@@ -317,8 +320,9 @@ static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange
     job = malloc(sizeof(*job));
     if (job)
         *job = found;
-    if (job && pb_pool_submit(found.route->pool == ROUTE_SLOW ? platform->slow_pool : platform->pool,
-                              run, job))
+    if (job &&
+        pb_pool_submit(found.route->pool == ROUTE_SLOW ? platform->slow_pool : platform->pool, run,
+                       job))
         return;
     free(job);
     refuse(exchange, 503, "Not available right now", "busy", "The platform is busy; try again");

@@ -278,10 +278,10 @@ static void send_file(const struct file *file, struct pb_http_exchange *exchange
     headers[count++] = (struct pb_http_header){"Content-Type", file->type};
     headers[count++] = (struct pb_http_header){"ETag", file->etag};
     headers[count++] = (struct pb_http_header){"Vary", "Accept-Encoding"};
-    headers[count++] = (struct pb_http_header){"Cache-Control",
-                                               pb_text_starts(file->path, "/assets/")
-                                                   ? "public, max-age=31536000, immutable"
-                                                   : "no-cache"};
+    headers[count++] =
+        (struct pb_http_header){"Cache-Control", pb_text_starts(file->path, "/assets/")
+                                                     ? "public, max-age=31536000, immutable"
+                                                     : "no-cache"};
     if (known && strstr(known, file->etag)) {
         pb_http_reply(exchange, 304, headers, count, NULL, 0);
         return;

@@ -17,7 +17,8 @@
 struct pb_static_files;
 
 /* LIMITED when the folder holds more than 2,000 files or 64 MiB. */
-struct pb_static_files *pb_static_files_load(const char *folder, struct pb_error *err) PB_MUST_CHECK;
+struct pb_static_files *pb_static_files_load(const char *folder,
+                                             struct pb_error *err) PB_MUST_CHECK;
 void pb_static_files_free(struct pb_static_files *files); /* NULL is fine */
 
 void pb_static_files_answer(const struct pb_static_files *files, struct pb_http_exchange *exchange);

@@ -57,9 +57,10 @@ int pb_cookie_write(const struct pb_http_exchange *exchange, bool allow_plain_ht
     const char *header;
 
     if (!safe && !allow_plain_http)
-        return pb_fail_reason(err, PB_ERROR_DENIED, "plain_http",
-                              "signing in over plain HTTP is allowed only on this machine itself; use "
-                              "HTTPS, or set allow_plain_http");
+        return pb_fail_reason(
+            err, PB_ERROR_DENIED, "plain_http",
+            "signing in over plain HTTP is allowed only on this machine itself; use "
+            "HTTPS, or set allow_plain_http");
     header = pb_arena_format(arena, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s; Max-Age=%lld",
                              safe ? SAFE_NAME : PLAIN_NAME, token ? token : "",
                              safe ? "; Secure" : "", token ? (long long)max_age_s : 0LL);

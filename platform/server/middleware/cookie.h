@@ -24,7 +24,8 @@ int pb_cookie_write(const struct pb_http_exchange *exchange, bool allow_plain_ht
 
 /* Requests that the cookie alone allows must come from our own pages: Sec-Fetch-Site same-origin or none, or
  * an Origin that is our Host. A client that sends neither is no browser. DENIED with reason "cross_site". */
-int pb_cookie_check_origin(const struct pb_http_exchange *exchange, struct pb_error *err) PB_MUST_CHECK;
+int pb_cookie_check_origin(const struct pb_http_exchange *exchange,
+                           struct pb_error *err) PB_MUST_CHECK;
 
 /* Is this Host header ("localhost:3000", "[::1]") a loopback name? */
 bool pb_host_is_loopback(const char *host);

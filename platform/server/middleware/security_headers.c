@@ -4,7 +4,8 @@
 static const struct pb_http_header HEADERS[] = {
     {"Content-Security-Policy",
      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
+     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+     "'none'"},
     {"X-Content-Type-Options", "nosniff"},
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
@@ -18,7 +19,6 @@ size_t pb_security_headers(struct pb_http_header *headers, size_t count, bool is
     for (size_t i = 0; i < sizeof(HEADERS) / sizeof(HEADERS[0]); i++)
         headers[count++] = HEADERS[i];
     if (is_tls)
-        headers[count++] =
-            (struct pb_http_header){"Strict-Transport-Security", "max-age=31536000"};
+        headers[count++] = (struct pb_http_header){"Strict-Transport-Security", "max-age=31536000"};
     return count;
 }

@@ -101,6 +101,17 @@ void pb_node_hub_stop(struct pb_node_hub *hub)
     (void)pthread_mutex_unlock(&hub->lock);
 }
 
+size_t pb_node_hub_links(struct pb_node_hub *hub)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&hub->lock);
+    for (const struct link *link = hub->links; link; link = link->next)
+        count++;
+    (void)pthread_mutex_unlock(&hub->lock);
+    return count;
+}
+
 void pb_node_hub_close(struct pb_node_hub *hub)
 {
     if (!hub)

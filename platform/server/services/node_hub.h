@@ -37,6 +37,7 @@ struct pb_node_hub *pb_node_hub_open(struct pb_platform *platform,
                                      struct pb_error *err) PB_MUST_CHECK;
 /* Closes the links and takes no new ones. On the loop thread, before it ends. NULL is fine. */
 void pb_node_hub_stop(struct pb_node_hub *hub);
+size_t pb_node_hub_links(struct pb_node_hub *hub); /* still open */
 /* After the HTTP server: waits for the messages in hand. NULL is fine. */
 void pb_node_hub_close(struct pb_node_hub *hub);
 

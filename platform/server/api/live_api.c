@@ -1,0 +1,259 @@
+/* The two WebSockets: browsers (/api/ws) and nodes (/api/node/ws). Who may connect is settled on a pool thread;
+ * the upgrade itself happens on the loop. */
+#include "server/api/live_api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "net/websocket.h"
+#include "server/api/handlers.h"
+#include "server/api/problem.h"
+#include "server/api/request.h"
+#include "server/middleware/authenticate.h"
+#include "server/middleware/cookie.h"
+#include "server/services/events.h"
+#include "server/services/node_hub.h"
+#include "server/services/platform.h"
+
+enum {
+    BROWSER_MESSAGE_MAX = 4096,
+    BROWSER_QUEUE_MAX = 2 << 20,
+    BROWSERS_MAX = 5000,
+    CLOSE_GOING_AWAY = 1001,
+    CLOSE_POLICY = 1008,
+};
+
+/* --- tickets ---------------------------------------------------------------------------------------------- */
+
+int ws_ticket(struct pb_request *req, struct pb_error *err)
+{
+    const char *ticket;
+
+    if (pb_auth_ticket_new(req->platform->auth, req->who, req->arena, &ticket, err) < 0)
+        return -1;
+    pb_json_begin_object(&req->json, NULL);
+    pb_json_put_text(&req->json, "ticket", ticket);
+    pb_json_put_int(&req->json, "expires_in", PB_WS_TICKET_SECONDS);
+    pb_json_end_object(&req->json);
+    return 0;
+}
+
+/* --- browsers --------------------------------------------------------------------------------------------- */
+
+struct browser {
+    struct browser *next;
+    struct pb_platform *platform;
+    struct pb_http_exchange *exchange; /* until accepted */
+    struct pb_websocket *ws;
+    struct pb_subscriber *subscriber;
+};
+
+/* Loop thread only. */
+static struct browser *browsers;
+static size_t browser_count;
+static bool is_stopping;
+
+static void free_browser(struct browser *browser)
+{
+    pb_subscriber_free(browser->subscriber);
+    pb_websocket_unref(browser->ws);
+    free(browser);
+}
+
+static void send_error(struct pb_websocket *ws, const char *topic, const struct pb_error *err)
+{
+    struct pb_json_writer w;
+    struct pb_buf text;
+
+    pb_buf_init(&text, 4096);
+    pb_json_writer_init(&w, &text);
+    pb_json_begin_object(&w, NULL);
+    pb_json_put_text(&w, "type", "error");
+    pb_json_put_text(&w, "code", pb_error_reason(err));
+    pb_json_put_text(&w, "detail", err->message);
+    if (topic)
+        pb_json_put_text(&w, "topic", topic);
+    pb_json_end_object(&w);
+    (void)pb_websocket_send(ws, true, text.data, text.len);
+    pb_buf_release(&text);
+}
+
+static int handle(struct browser *browser, const struct pb_json *message, const char **ret_topic,
+                  struct pb_error *err)
+{
+    const char *op = pb_json_need_text(message, "op", err);
+    const char *topic = op ? pb_json_need_text(message, "topic", err) : NULL;
+
+    if (!topic)
+        return -1;
+    *ret_topic = topic;
+    if (strcmp(op, "subscribe") == 0)
+        return pb_subscriber_subscribe(browser->subscriber, topic,
+                                       pb_json_int(message, "since", -1), err);
+    if (strcmp(op, "unsubscribe") != 0)
+        return pb_fail(err, PB_ERROR_INVALID, "there is no op '%.40s'", op);
+    pb_subscriber_unsubscribe(browser->subscriber, topic);
+    return 0;
+}
+
+static void on_message(void *arg, struct pb_websocket *ws, bool is_text, const void *data,
+                       size_t len)
+{
+    struct browser *browser = arg;
+    const char *topic = NULL;
+    struct pb_error err;
+    struct pb_json *message = is_text ? pb_json_parse(data, len, &err) : NULL;
+
+    if (!message) {
+        pb_websocket_close(ws, CLOSE_POLICY, "JSON texts only");
+        return;
+    }
+    if (handle(browser, message, &topic, &err) < 0)
+        send_error(ws, topic, &err);
+    pb_json_free(message);
+}
+
+static void on_closed(void *arg, struct pb_websocket *ws, int code, const char *reason)
+{
+    struct browser *browser = arg;
+
+    (void)ws;
+    pb_log_debug("live", "browser left code=%d %s", code, reason ? reason : "");
+    for (struct browser **at = &browsers; *at; at = &(*at)->next)
+        if (*at == browser) {
+            *at = browser->next;
+            browser_count--;
+            break;
+        }
+    free_browser(browser);
+}
+
+static const struct pb_websocket_events BROWSER_EVENTS = {.message = on_message,
+                                                          .closed = on_closed};
+
+static void refuse(struct pb_http_exchange *exchange, int status, const struct pb_error *err)
+{
+    static const struct pb_http_header HEADERS[] = {{"Content-Type", "application/problem+json"}};
+    char id[PB_ULID_TEXT];
+    struct pb_buf body;
+
+    pb_ulid(id);
+    pb_buf_init(&body, 4096);
+    pb_problem_write(&body, err, NULL, 0, id);
+    pb_http_reply(exchange, status, HEADERS, 1, body.data, body.len);
+    pb_buf_release(&body);
+}
+
+/* On the loop. */
+static void accept_browser(void *arg)
+{
+    struct browser *browser = arg;
+    const struct pb_websocket_options options = {
+        .message_max = BROWSER_MESSAGE_MAX,
+        .queue_max = BROWSER_QUEUE_MAX,
+        .events = &BROWSER_EVENTS,
+        .arg = browser,
+    };
+    struct pb_error err;
+
+    if (is_stopping || browser_count >= BROWSERS_MAX) {
+        (void)pb_fail(&err, PB_ERROR_UNAVAILABLE, "too many live connections");
+        refuse(browser->exchange, 503, &err);
+        free(browser);
+        return;
+    }
+    browser->ws = pb_websocket_accept(browser->exchange, &options, &err);
+    if (!browser->ws) {
+        refuse(browser->exchange, 400, &err);
+        free(browser);
+        return;
+    }
+    browser->next = browsers;
+    browsers = browser;
+    browser_count++;
+    browser->subscriber = pb_subscriber_new(browser->platform->events, browser->ws);
+    if (!browser->subscriber)
+        pb_websocket_close(browser->ws, 1013, "out of memory");
+}
+
+int live_connect(struct pb_request *req, struct pb_error *err)
+{
+    const char *ticket = pb_request_query(req, "ticket");
+    struct pb_principal who;
+    struct browser *browser;
+
+    /* A page of another site could open a socket, but not with a ticket; the origin is looked at all the same. */
+    if (pb_cookie_check_origin(req->exchange, err) < 0 ||
+        pb_auth_ticket_use(req->platform->auth, ticket ? ticket : "", req->arena, &who, err) < 0)
+        return -1;
+    browser = calloc(1, sizeof(*browser));
+    if (!browser)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    browser->platform = req->platform;
+    browser->exchange = req->exchange;
+    if (!pb_loop_post(pb_http_loop(req->exchange), accept_browser, browser)) {
+        free(browser);
+        return pb_fail(err, PB_ERROR_UNAVAILABLE, "stopping");
+    }
+    req->is_answered = true;
+    return 0;
+}
+
+void pb_live_stop(void)
+{
+    is_stopping = true;
+    for (struct browser *browser = browsers; browser; browser = browser->next)
+        pb_websocket_close(browser->ws, CLOSE_GOING_AWAY, "the platform is stopping");
+}
+
+size_t pb_live_count(void)
+{
+    return browser_count;
+}
+
+/* --- nodes ------------------------------------------------------------------------------------------------ */
+
+struct arrival {
+    struct pb_platform *platform;
+    struct pb_http_exchange *exchange;
+    char node_id[64];
+};
+
+/* On the loop. */
+static void accept_node(void *arg)
+{
+    struct arrival *arrival = arg;
+
+    pb_node_hub_accept(arrival->platform->node_hub, arrival->exchange, arrival->node_id);
+    free(arrival);
+}
+
+int node_connect(struct pb_request *req, struct pb_error *err)
+{
+    const char *key = pb_bearer_token(req->exchange);
+    struct arrival *arrival;
+
+    if (!key)
+        return pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "token_missing",
+                              "this needs a node's key");
+    arrival = calloc(1, sizeof(*arrival));
+    if (!arrival)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    arrival->platform = req->platform;
+    arrival->exchange = req->exchange;
+    if (pb_node_hub_recognise(req->platform->node_hub, key, arrival->node_id,
+                              sizeof(arrival->node_id), err) < 0) {
+        free(arrival);
+        return -1;
+    }
+    if (!pb_loop_post(pb_http_loop(req->exchange), accept_node, arrival)) {
+        free(arrival);
+        return pb_fail(err, PB_ERROR_UNAVAILABLE, "stopping");
+    }
+    req->is_answered = true;
+    return 0;
+}

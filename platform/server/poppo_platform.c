@@ -1,0 +1,95 @@
+/* poppo-platform: the server, and the launcher of everything on this machine. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "server/launcher.h"
+#include "server/serve.h"
+#include "server/settings.h"
+
+static const char USAGE[] =
+    "usage: poppo-platform [serve|version|help] [--setting=value …]\n"
+    "\n"
+    "  (no verb)   start everything on this machine: platform and local node\n"
+    "  serve       the server alone, in the foreground (what systemd runs)\n"
+    "  version     print the version\n"
+    "  help        this page\n"
+    "\n"
+    "Settings, also as POPPO_<NAME> in the environment or in the file of --config:\n";
+
+static int help(void)
+{
+    struct pb_buf text;
+
+    pb_buf_init(&text, 256 << 10);
+    pb_settings_help(&text);
+    (void)printf("%s%s", USAGE, pb_buf_string(&text));
+    pb_buf_release(&text);
+    return 0;
+}
+
+static int version(void)
+{
+    (void)printf("poppo-platform " PB_VERSION "\n");
+    return 0;
+}
+
+static bool wants(int argc, char **argv, const char *verb, const char *option)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], option) == 0 || (i == 1 && strcmp(argv[i], verb) == 0))
+            return true;
+    return false;
+}
+
+static int fail(const struct pb_error *err, int status)
+{
+    (void)fprintf(stderr, "poppo-platform: %s\n", err->message);
+    return status;
+}
+
+static int run(struct pb_settings *settings, int argc, char **argv)
+{
+    bool serves = argc > 1 && strcmp(argv[1], "serve") == 0;
+    enum pb_log_level level;
+    struct pb_error err = {0};
+
+    if (argc > 1 + serves) {
+        (void)fprintf(stderr, "poppo-platform: I do not know '%s'; see poppo-platform help\n",
+                      argv[1 + serves]);
+        return 2;
+    }
+    if (!pb_log_level_parse(pb_config_text(settings->config, "log_level"), &level)) {
+        (void)fprintf(stderr, "poppo-platform: log_level must be error, warn, info or debug\n");
+        return serves ? PB_EXIT_CANNOT_START : 2;
+    }
+    pb_log_init(serves ? "poppo-platform" : "poppo-launcher", level,
+                pb_config_bool(settings->config, "log_json"));
+    pb_crypto_init();
+    if (serves)
+        return pb_serve(settings, &err) < 0 ? fail(&err, PB_EXIT_CANNOT_START) : 0;
+    return pb_launch(settings, &err) < 0 ? fail(&err, 1) : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct pb_settings settings;
+    struct pb_error err = {0};
+    int status;
+
+    if (wants(argc, argv, "help", "--help") || wants(argc, argv, "help", "-h"))
+        return help();
+    if (wants(argc, argv, "version", "--version"))
+        return version();
+    (void)umask(022);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (pb_settings_read(&settings, &argc, argv, &err) < 0)
+        status = fail(&err, 2);
+    else
+        status = run(&settings, argc, argv);
+    pb_settings_release(&settings);
+    return status;
+}

@@ -1,0 +1,70 @@
+/*
+ * What people ask to see: single things and pages of them, read with this
+ * thread's reader and written as JSON (views.h). Nothing here changes anything.
+ *
+ * Pages are {"items": […], "next_cursor": text or null}.
+ */
+#ifndef PB_SERVER_SERVICES_READING_H
+#define PB_SERVER_SERVICES_READING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+
+struct pb_platform;
+
+/* What a list is asked for; texts as they came, NULL when absent. INVALID (field) for words unknown. */
+struct pb_page_wish {
+    size_t limit;
+    const char *cursor;
+    const char *query;
+    const char *statuses; /* comma-separated */
+    const char *project;  /* executions only */
+};
+
+int pb_read_projects(struct pb_platform *platform, const struct pb_page_wish *wish,
+                     struct pb_arena *arena, struct pb_json_writer *w,
+                     struct pb_error *err) PB_MUST_CHECK;
+/* ret_version may be NULL. Deleted ones are NOT_FOUND. */
+int pb_read_project(struct pb_platform *platform, const char *id, struct pb_arena *arena,
+                    struct pb_json_writer *w, int64_t *ret_version,
+                    struct pb_error *err) PB_MUST_CHECK;
+int pb_read_executions(struct pb_platform *platform, const struct pb_page_wish *wish,
+                       struct pb_arena *arena, struct pb_json_writer *w,
+                       struct pb_error *err) PB_MUST_CHECK;
+int pb_read_execution(struct pb_platform *platform, const char *id, struct pb_arena *arena,
+                      struct pb_json_writer *w, struct pb_error *err) PB_MUST_CHECK;
+int pb_read_attempts(struct pb_platform *platform, const char *id, struct pb_arena *arena,
+                     struct pb_json_writer *w, struct pb_error *err) PB_MUST_CHECK;
+int pb_read_nodes(struct pb_platform *platform, struct pb_arena *arena, struct pb_json_writer *w,
+                  struct pb_error *err) PB_MUST_CHECK;
+int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct pb_json_writer *w,
+                  struct pb_error *err) PB_MUST_CHECK;
+
+/* A range of an execution's log. tail > 0: the last lines. */
+struct pb_log_wish {
+    int64_t from;
+    int64_t count;
+    int64_t tail;
+};
+struct pb_log_part {
+    int64_t from; /* number of the first line read */
+    int64_t count;
+    int64_t lines; /* there are in all */
+    int64_t bytes;
+    bool complete;
+};
+/* Appends whole lines; fewer than wished when the buffer's maximum is near. */
+int pb_read_log(struct pb_platform *platform, const char *id, const struct pb_log_wish *wish,
+                struct pb_buf *ret_text, struct pb_log_part *ret_part,
+                struct pb_error *err) PB_MUST_CHECK;
+
+/* Can requests be served: the database answers and takes a write. */
+int pb_read_ready(struct pb_platform *platform, struct pb_error *err) PB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,311 @@
+#include "server/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define TEXT(name, otherwise, help)                                       \
+    {                                                                     \
+        name, otherwise, PB_SETTING_TEXT, PB_SETTING_RESTART, false, help \
+    }
+#define NUMBER(name, otherwise, help)                                        \
+    {                                                                        \
+        name, otherwise, PB_SETTING_INTEGER, PB_SETTING_RESTART, false, help \
+    }
+#define SWITCH(name, otherwise, help)                                        \
+    {                                                                        \
+        name, otherwise, PB_SETTING_BOOLEAN, PB_SETTING_RESTART, false, help \
+    }
+#define TIME(name, otherwise, help)                                              \
+    {                                                                            \
+        name, otherwise, PB_SETTING_DURATION_MS, PB_SETTING_RESTART, false, help \
+    }
+
+static const struct pb_setting ROWS[] = {
+    TEXT("config", "", "file with settings, \"name = value\" lines"),
+    TEXT("listen", "127.0.0.1:3000", "address for browsers and nodes"),
+    TEXT("base_url", "", "what people type to reach it (default: from listen)"),
+    TEXT("tls_certificate", "", "PEM file with the certificate chain; with tls_key: HTTPS"),
+    TEXT("tls_key", "", "PEM file with its key"),
+    SWITCH("allow_plain_http", "false", "let people sign in over plain HTTP from other machines"),
+    TEXT("data_dir", "",
+         "everything it keeps (root: /var/lib/poppo-builder, else ~/.local/share/poppo-builder)"),
+    TEXT("key_file", "",
+         "key of all sealed secrets (root: /etc/poppo-builder/master.key, else ~/.config/…)"),
+    TEXT("run_dir", "", "sockets (root: /run/poppo-builder, else DATA_DIR/run)"),
+    TEXT("bin_dir", "", "our programs (default: this one's folder)"),
+    TEXT("web_dir", "", "the web UI (default: BIN_DIR/../share/poppo-builder/web)"),
+    TEXT("user", "poppo", "started as root: the user the platform runs as"),
+    TEXT("node_user", "poppo-node", "started as root: the user the node daemon runs as"),
+    SWITCH("local_node", "true", "run projects on this machine, too (--no-local-node: only serve)"),
+    TEXT("local_node_key_sha256", "", "SHA-256 of the local node's key; given by the launcher"),
+    TEXT("claude_path", "", "the Claude Code CLI (default: BIN_DIR/../lib/claude/claude)"),
+    NUMBER("uid_base", "1900000000", "first of the user ids given to projects"),
+    NUMBER("port_base", "4001", "first of the ports given to projects"),
+    TEXT("github_api_url", "https://api.github.com", "GitHub's API, for new projects"),
+    TEXT("github_git_url", "", "GitHub's git and pages (default: derived from the API's address)"),
+    TEXT("anthropic_base_url", "https://api.anthropic.com", "the Claude API"),
+    TEXT("ca_file", "", "certificates to trust instead of the system's"),
+    TEXT("default_language", "en", "ja or en, where nobody chose"),
+    TIME("poll_interval", "60s", "how often a new project looks at GitHub"),
+    TIME("min_poll_interval", "5s", "the shortest interval a project may have"),
+    TIME("github_write_gap", "1s", "pause between two writes to GitHub with one token"),
+    TIME("accept_timeout", "5s", "a node that has not accepted work by then loses it again"),
+    TIME("offline_limit", "35m", "how long a node that cannot be reached keeps its work"),
+    NUMBER("handler_threads", "8", "threads that answer requests"),
+    TEXT("log_level", "info", "error, warn, info or debug"),
+    SWITCH("log_json", "false", "log as JSON lines"),
+    {NULL, NULL, PB_SETTING_TEXT, PB_SETTING_RESTART, false, NULL},
+};
+
+static const char *text(const struct pb_settings *settings, const char *name)
+{
+    return pb_config_text(settings->config, name);
+}
+
+/* --- places ------------------------------------------------------------------------------------------------- */
+
+static int own_folder(char *ret, size_t size, struct pb_error *err)
+{
+    ssize_t len = readlink("/proc/self/exe", ret, size - 1);
+    char *slash;
+
+    if (len < 0)
+        return pb_fail_errno(err, "/proc/self/exe");
+    ret[len] = '\0';
+    slash = strrchr(ret, '/');
+    if (slash)
+        *slash = '\0';
+    return 0;
+}
+
+/* The setting, else root's place, else one below HOME (or another folder). */
+static int place(struct pb_settings *settings, const char *name, char *ret, size_t size,
+                 const char *for_root, const char *below, const char *otherwise,
+                 struct pb_error *err)
+{
+    const char *set = text(settings, name);
+    int len;
+
+    if (*set)
+        len = snprintf(ret, size, "%s", set);
+    else if (settings->is_root)
+        len = snprintf(ret, size, "%s", for_root);
+    else if (below && *below)
+        len = snprintf(ret, size, "%s/%s", below, otherwise);
+    else
+        return pb_fail_field(err, name, "HOME is not set; give --%s", name);
+    if (len < 0 || (size_t)len >= size)
+        return pb_fail_field(err, name, "%s is too long", name);
+    if (ret[0] != '/')
+        return pb_fail_field(err, name, "%s must be an absolute path, not '%s'", name, ret);
+    return 0;
+}
+
+static int find_places(struct pb_settings *settings, struct pb_error *err)
+{
+    const char *home = getenv("HOME");
+    const char *web = text(settings, "web_dir");
+
+    settings->is_root = geteuid() == 0;
+    if (place(settings, "data_dir", settings->data_dir, sizeof(settings->data_dir),
+              "/var/lib/poppo-builder", home, ".local/share/poppo-builder", err) < 0 ||
+        place(settings, "key_file", settings->key_file, sizeof(settings->key_file),
+              "/etc/poppo-builder/master.key", home, ".config/poppo-builder/master.key", err) < 0 ||
+        place(settings, "run_dir", settings->run_dir, sizeof(settings->run_dir),
+              "/run/poppo-builder", settings->data_dir, "run", err) < 0)
+        return -1;
+    if (*text(settings, "bin_dir"))
+        (void)snprintf(settings->bin_dir, sizeof(settings->bin_dir), "%s",
+                       text(settings, "bin_dir"));
+    else if (own_folder(settings->bin_dir, sizeof(settings->bin_dir), err) < 0)
+        return -1;
+    if (*web)
+        (void)snprintf(settings->web_dir, sizeof(settings->web_dir), "%s", web);
+    else
+        (void)snprintf(settings->web_dir, sizeof(settings->web_dir),
+                       "%s/../share/poppo-builder/web", settings->bin_dir);
+    return 0;
+}
+
+/* --- addresses ---------------------------------------------------------------------------------------------- */
+
+static bool is_tls(const struct pb_settings *settings)
+{
+    return *text(settings, "tls_certificate") != '\0';
+}
+
+static void make_base_url(struct pb_settings *settings, int port)
+{
+    const char *host = settings->listen_host;
+
+    if (*text(settings, "base_url")) {
+        size_t len = strlen(text(settings, "base_url"));
+
+        (void)snprintf(settings->base_url, sizeof(settings->base_url), "%s",
+                       text(settings, "base_url"));
+        while (len > 0 && len < sizeof(settings->base_url) && settings->base_url[len - 1] == '/')
+            settings->base_url[--len] = '\0';
+        return;
+    }
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0)
+        host = "127.0.0.1";
+    (void)snprintf(settings->base_url, sizeof(settings->base_url), "%s://%s:%d",
+                   is_tls(settings) ? "https" : "http", host, port);
+}
+
+void pb_settings_know_port(struct pb_settings *settings, int port)
+{
+    settings->listen_port = port;
+    make_base_url(settings, port);
+}
+
+static int split_listen(struct pb_settings *settings, struct pb_error *err)
+{
+    const char *listen = text(settings, "listen");
+    const char *colon = strrchr(listen, ':');
+    uint64_t port;
+
+    if (!colon || colon == listen || (size_t)(colon - listen) >= sizeof(settings->listen_host) ||
+        !pb_parse_u64(colon + 1, 65535, &port))
+        return pb_fail_field(err, "listen", "listen must be HOST:PORT, not '%s'", listen);
+    memcpy(settings->listen_host, listen, (size_t)(colon - listen));
+    settings->listen_host[colon - listen] = '\0';
+    pb_settings_know_port(settings, (int)port);
+    return 0;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------ */
+
+/* --config comes first, wherever it stands on the command line. */
+static const char *config_argument(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--config=", 9) == 0)
+            return argv[i] + 9;
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            return argv[i + 1];
+    }
+    return getenv("POPPO_CONFIG");
+}
+
+static int read_all(struct pb_settings *settings, int *argc, char **argv, struct pb_error *err)
+{
+    const char *file = config_argument(*argc, argv);
+
+    if (file && *file && pb_config_read_file(settings->config, file, err) < 0)
+        return -1;
+    return pb_config_read_environment(settings->config, err) < 0
+               ? -1
+               : pb_config_read_arguments(settings->config, argc, argv, err);
+}
+
+static int check(const struct pb_settings *settings, struct pb_error *err)
+{
+    const char *language = text(settings, "default_language");
+    int64_t threads = pb_config_int(settings->config, "handler_threads");
+
+    if (strcmp(language, "ja") != 0 && strcmp(language, "en") != 0)
+        return pb_fail_field(err, "default_language", "default_language must be ja or en");
+    if (threads < 1 || threads > 256)
+        return pb_fail_field(err, "handler_threads", "handler_threads must be from 1 to 256");
+    if (is_tls(settings) != (*text(settings, "tls_key") != '\0'))
+        return pb_fail_field(err, "tls_key", "tls_certificate and tls_key go together");
+    return 0;
+}
+
+int pb_settings_read(struct pb_settings *settings, int *argc, char **argv, struct pb_error *err)
+{
+    memset(settings, 0, sizeof(*settings));
+    settings->config = pb_config_new(ROWS, err);
+    if (!settings->config)
+        return -1;
+    if (read_all(settings, argc, argv, err) < 0 || find_places(settings, err) < 0 ||
+        split_listen(settings, err) < 0 || check(settings, err) < 0)
+        return -1;
+    return 0;
+}
+
+void pb_settings_release(struct pb_settings *settings)
+{
+    pb_config_free(settings->config);
+    settings->config = NULL;
+}
+
+void pb_settings_for_services(const struct pb_settings *settings, struct pb_platform_settings *ret)
+{
+    const struct pb_config *config = settings->config;
+
+    *ret = (struct pb_platform_settings){
+        .base_url = settings->base_url,
+        .github_api_url = text(settings, "github_api_url"),
+        .github_git_url = text(settings, "github_git_url"),
+        .anthropic_base_url = text(settings, "anthropic_base_url"),
+        .default_language = text(settings, "default_language"),
+        .poll_interval_ms = pb_config_int(config, "poll_interval"),
+        .min_poll_interval_ms = pb_config_int(config, "min_poll_interval"),
+        .github_write_gap_ms = pb_config_int(config, "github_write_gap"),
+        .accept_timeout_ms = pb_config_int(config, "accept_timeout"),
+        .offline_limit_ms = pb_config_int(config, "offline_limit"),
+        .local_node_key_sha256 = text(settings, "local_node_key_sha256"),
+        .allow_plain_http = pb_config_bool(config, "allow_plain_http"),
+        .is_tls = is_tls(settings),
+    };
+}
+
+/* --- for others --------------------------------------------------------------------------------------------- */
+
+/* A path we worked out is passed on as it is, so that a child under another user finds the same. */
+static const char *value_for_child(const struct pb_settings *settings, const char *name)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } places[] = {
+        {"data_dir", settings->data_dir}, {"key_file", settings->key_file},
+        {"run_dir", settings->run_dir},   {"bin_dir", settings->bin_dir},
+        {"web_dir", settings->web_dir},
+    };
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (strcmp(places[i].name, name) == 0)
+            return places[i].value;
+    if (strcmp(name, "config") == 0 ||
+        strcmp(pb_config_source(settings->config, name), "default") == 0)
+        return NULL;
+    return text(settings, name);
+}
+
+int pb_settings_arguments(const struct pb_settings *settings, struct pb_arena *arena,
+                          const char **ret_argv, size_t max, size_t *ret_count,
+                          struct pb_error *err)
+{
+    size_t count = 0;
+
+    for (const struct pb_setting *row = ROWS; row->name; row++) {
+        const char *value = value_for_child(settings, row->name);
+
+        if (!value)
+            continue;
+        if (count == max)
+            return pb_fail(err, PB_ERROR_INTERNAL, "too many settings");
+        ret_argv[count] = pb_arena_format(arena, "--%s=%s", row->name, value);
+        if (!ret_argv[count++])
+            return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    }
+    *ret_count = count;
+    return 0;
+}
+
+void pb_settings_help(struct pb_buf *buf)
+{
+    struct pb_error err;
+    struct pb_config *config = pb_config_new(ROWS, &err);
+
+    if (config)
+        pb_config_help(config, buf);
+    pb_config_free(config);
+}
