@@ -17,8 +17,7 @@
  * may be done again after a crash.
  *
  * Errors carry the failure kind in err->reason: "publish_refused" (the checks;
- * the message names the files), "push_rejected", what agent/workspace.h lists,
- * and the platform's own kinds when it denies the credential.
+ * the message names the files), "push_rejected", and what agent/workspace.h lists.
  */
 #ifndef PB_AGENT_PUBLISH_H
 #define PB_AGENT_PUBLISH_H
@@ -31,7 +30,7 @@ enum {
     PB_PUBLISH_FILES_MAX = 20000,
     PB_PUBLISH_FILE_BYTES_MAX = 95 << 20,    /* GitHub refuses 100 MiB */
     PB_PUBLISH_BUNDLE_BYTES_MAX = 300 << 20, /* packed */
-    PB_PUBLISH_SCAN_BYTES_MAX = 512 << 20,   /* of added text searched for secrets; more is refused */
+    PB_PUBLISH_SCAN_BYTES_MAX = 512 << 20, /* of added text searched for secrets; more is refused */
 };
 
 struct pb_publication {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/attempt_plan.h"
+#include "agent/mask.h"
 #include "agent/project_dirs.h"
 #include "agent/task.h"
 #include "base/buf.h"
@@ -45,5 +46,7 @@ void pb_credential_release(struct pb_credential *credential); /* wipes; a zeroed
 
 /* Hides one more value from the log of this attempt. */
 void pb_step_hide(struct pb_step *step, const char *secret);
+/* Everything hidden so far, to search what is about to be published for it; borrowed, any thread. */
+struct pb_mask *pb_step_mask(const struct pb_step *step);
 
 #endif

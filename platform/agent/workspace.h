@@ -22,8 +22,9 @@
  * written by us before the run.
  *
  * Blocking, on the runner's worker thread. Errors carry the failure kind in
- * err->reason: "github_auth", "repo_gone", "repo_empty", "base_missing",
- * "network", "disk", "workspace", "unmerged", "cancelled", "timeout", "config".
+ * err->reason (model/failure.h): "github_auth", "github_scope", "repo_gone",
+ * "repo_empty", "network", "disk", "workspace", "invalid_settings", "cancelled",
+ * and the platform's own kinds when it denies a credential.
  */
 #ifndef PB_AGENT_WORKSPACE_H
 #define PB_AGENT_WORKSPACE_H
