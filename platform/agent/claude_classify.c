@@ -16,6 +16,7 @@ static const struct {
 } API_FAILURES[] = {
     {"Prompt is too long", 0, 0, NULL, "prompt_too_long"},
     {"Credit balance is too low", 0, 0, NULL, "billing"},
+    {"spend limit", 0, 0, NULL, "billing"}, /* a monthly cap also comes as 429, and no wait helps */
     {"Not logged in", 0, 0, NULL, "auth"},
     {"Invalid API key", 0, 0, NULL, "auth"},
     {"ENOTFOUND", 0, 0, NULL, "network"},
@@ -154,7 +155,7 @@ static bool on_api_failure(const struct pb_stream_facts *facts, struct pb_arena 
         fail(out, PB_OUTCOME_FAILED, "prompt_too_long", reason);
     else
         fail(out, PB_OUTCOME_FAILED, api_failure_kind(facts), reason);
-    if (pb_text_equal(out->kind, "rate_limit") && facts->limited_until_ms > 0) {
+    if (pb_text_equal(out->kind, "rate_limit")) {
         out->outcome = PB_OUTCOME_WAITING_QUOTA;
         out->resume_at_ms = facts->limited_until_ms;
     }
@@ -177,7 +178,7 @@ static bool on_session_trouble(const struct pb_claude_end *end, struct pb_arena 
 {
     bool failed = false;
 
-    fail(out, PB_OUTCOME_FAILED, "session",
+    fail(out, PB_OUTCOME_FAILED, "cli_crashed",
          end->errors[0] ? first_line(arena, end->errors, &failed)
                         : keep(arena, end->facts->first_error, 500, &failed));
     out->session_id = NULL;
@@ -228,44 +229,17 @@ static bool on_no_result(const struct pb_claude_end *end, struct pb_arena *arena
     return !failed && out->reason;
 }
 
-/* Ends that are not the program's own. True when the run is explained. */
-static bool was_stopped(const struct pb_run_end *run, struct pb_outcome *out)
-{
-    static const struct {
-        enum pb_task_reason reason;
-        enum pb_outcome_kind outcome;
-        const char *kind, *text;
-    } EXITS[] = {
-        {PB_TASK_LOST, PB_OUTCOME_LOST, "lost", "the process that watched the run was killed"},
-        {PB_TASK_OUTPUT_LIMIT, PB_OUTCOME_FAILED, "output_limit", "claude printed too much"},
-        {PB_TASK_DISK_FULL, PB_OUTCOME_FAILED, "disk", "the output could not be stored"},
-        {PB_TASK_WALL_CLOCK, PB_OUTCOME_TIMED_OUT, "wall_clock", "the time limit was reached"},
-    };
-
-    if (run->stop == PB_RUN_SILENT)
-        fail(out, PB_OUTCOME_FAILED, "stalled", "nothing was printed for too long");
-    else if (run->stop == PB_RUN_WALL_CLOCK)
-        fail(out, PB_OUTCOME_TIMED_OUT, "wall_clock", "the time limit was reached");
-    else if (run->exit.oom && (run->exit.signal || run->exit.code))
-        fail(out, PB_OUTCOME_FAILED, "oom", "memory ran out");
-    for (size_t i = 0; i < sizeof(EXITS) / sizeof(EXITS[0]) && !out->kind[0]; i++)
-        if (run->exit.reason == EXITS[i].reason)
-            fail(out, EXITS[i].outcome, EXITS[i].kind, EXITS[i].text);
-    return out->kind[0] != '\0';
-}
-
 static bool explain(const struct pb_claude_end *end, struct pb_arena *arena, struct pb_outcome *out)
 {
     const struct pb_run_end *run = end->run;
-    bool own_end = run->stop == PB_RUN_ENDED;
+    bool ended_well = run->exit.code == 0 && run->exit.signal == 0;
 
-    if (run->stop == PB_RUN_CANCELLED) {
-        fail(out, PB_OUTCOME_CANCELLED, "cancelled", "the run was cancelled");
-        return true;
-    }
-    if (is_good(end->facts) && (!own_end || (run->exit.code == 0 && run->exit.signal == 0)))
+    if (run->stop == PB_RUN_CANCELLED)
+        return pb_outcome_of_stop(run, out);
+    /* We may have ended it after its last word, which counts nevertheless. */
+    if (is_good(end->facts) && (run->stop != PB_RUN_ENDED || ended_well))
         return on_good(end->facts, arena, out);
-    if (run->stop != PB_RUN_LINGERED && was_stopped(run, out))
+    if (run->stop != PB_RUN_LINGERED && pb_outcome_of_stop(run, out))
         return true;
     if (has_session_trouble(end))
         return on_session_trouble(end, arena, out);

@@ -55,9 +55,10 @@ static int check_tools(const char *const *tools, struct pb_error *err)
 {
     for (size_t i = 0; tools && tools[i]; i++) {
         if (tools[i][0] == '-' || tools[i][0] == '\0')
-            return pb_fail_reason(err, PB_ERROR_INVALID, "config", "'%s' is no tool", tools[i]);
+            return pb_fail_reason(err, PB_ERROR_INVALID, "invalid_settings", "'%s' is no tool",
+                                  tools[i]);
         if (i > ARGUMENTS_MAX / 4)
-            return pb_fail_reason(err, PB_ERROR_INVALID, "config", "more than %d tools",
+            return pb_fail_reason(err, PB_ERROR_INVALID, "invalid_settings", "more than %d tools",
                                   ARGUMENTS_MAX / 4);
     }
     return 0;
@@ -70,7 +71,7 @@ static void *claude_open(const struct pb_attempt_plan *plan, int round, struct p
     if (check_tools(plan->allowed_tools, err) < 0 || check_tools(plan->disallowed_tools, err) < 0)
         return NULL;
     if (plan->session_id && !pb_uuid_valid(plan->session_id)) {
-        (void)pb_fail_reason(err, PB_ERROR_INVALID, "config", "'%s' is no session id",
+        (void)pb_fail_reason(err, PB_ERROR_INVALID, "invalid_settings", "'%s' is no session id",
                              plan->session_id);
         return NULL;
     }

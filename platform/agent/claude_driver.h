@@ -18,7 +18,7 @@
  *   aborted by a signal                         cancelled
  *   session in use or unknown, first round      once more in a fresh session
  *   an API error                                failed      by the table in claude_classify.c
- *   rejected until a known time                 waiting_quota rate_limit
+ *   a rate limit                                waiting_quota rate_limit (until a time, if it was told)
  *   none, exit code not 0                       failed      cli_crashed
  *   none, exit code 0                           failed      cli_output
  */

@@ -103,15 +103,17 @@ void pb_stream_say(struct pb_stream_json *stream, char kind, const char *prefix,
 
 void pb_stream_sayf(struct pb_stream_json *stream, char kind, const char *fmt, ...)
 {
-    char text[1024];
+    char *text = NULL;
     va_list args;
-    size_t len;
+    int len;
 
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    len = vasprintf(&text, fmt, args);
     va_end(args);
-    len = strcspn(text, "\n");
-    hand_over(stream, kind, text, pb_utf8_cut(text, len, len));
+    if (len >= 0) {
+        hand_over(stream, kind, text, strcspn(text, "\n"));
+        free(text);
+    }
 }
 
 size_t pb_stream_cut(const char *text, size_t len, size_t max)

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/stream_json_private.h"
@@ -30,6 +29,14 @@ static const char *text_or_null(const struct pb_json *object, const char *name)
     const char *text = pb_json_text(object, name, NULL);
 
     return text && text[0] ? text : NULL;
+}
+
+/* A number of whatever size as one that fits. */
+static int64_t whole(const struct pb_json *object, const char *name)
+{
+    double number = pb_json_number(object, name, 0);
+
+    return number > 0 && number < 1e15 ? (int64_t)number : 0;
 }
 
 static void keep_session(struct pb_stream_json *stream, const struct pb_json *event)
@@ -117,7 +124,7 @@ static void on_tool_result(struct pb_stream_json *stream, const struct pb_json *
         if (text)
             pb_stream_say(stream, 'r', prefix, text, RESULT_OF_TOOL);
         else
-            pb_stream_sayf(stream, 'r', "%s(%.40s)", prefix, pb_json_text(part, "type", "nothing"));
+            pb_stream_sayf(stream, 'r', "%s(%s)", prefix, pb_json_text(part, "type", "nothing"));
     }
 }
 
@@ -176,8 +183,8 @@ static void say_servers(struct pb_stream_json *stream, const struct pb_json *ser
         const struct pb_json *server = pb_json_at(servers, i);
         const char *status = pb_json_text(server, "status", "");
         if (!pb_text_equal(status, "connected"))
-            pb_stream_sayf(stream, 'w', "MCP server %.100s: %.100s",
-                           pb_json_text(server, "name", "?"), status);
+            pb_stream_sayf(stream, 'w', "MCP server %s: %s", pb_json_text(server, "name", "?"),
+                           status);
     }
 }
 
@@ -192,7 +199,7 @@ static void on_init(struct pb_stream_json *stream, const struct pb_json *event)
         pb_buf_text(&stream->cwd, cwd);
         pb_buf_char(&stream->cwd, '/');
     }
-    pb_stream_sayf(stream, 's', "claude %s, model %s, session %s, permissions %.40s",
+    pb_stream_sayf(stream, 's', "claude %s, model %s, session %s, permissions %s",
                    facts->version ? facts->version : "?", facts->model ? facts->model : "?",
                    facts->session_id ? facts->session_id : "?",
                    pb_json_text(event, "permissionMode", "?"));
@@ -205,22 +212,19 @@ static void on_api_retry(struct pb_stream_json *stream, const struct pb_json *ev
 
     stream->facts.retries++;
     stream->facts.api_status = status > 0 && status < 1000 ? (int)status : 0;
-    pb_stream_sayf(stream, 'w',
-                   "the API did not answer: %.100s (%lld); try %lld of %lld in %lld ms",
+    pb_stream_sayf(stream, 'w', "the API did not answer: %s (%lld); try %lld of %lld in %lld ms",
                    pb_json_text(event, "error", "unknown"), (long long)status,
-                   (long long)pb_json_int(event, "attempt", 0) + 1,
-                   (long long)pb_json_int(event, "max_retries", 0) + 1,
-                   (long long)pb_json_number(event, "retry_delay_ms", 0));
+                   (long long)whole(event, "attempt") + 1,
+                   (long long)whole(event, "max_retries") + 1,
+                   (long long)whole(event, "retry_delay_ms"));
 }
 
 static void on_permission_denied(struct pb_stream_json *stream, const struct pb_json *event)
 {
     const char *tool = pb_json_text(event, "tool_name", "?");
-    char prefix[128];
 
     add_denial(stream, tool);
-    (void)snprintf(prefix, sizeof(prefix), "not permitted: %.100s: ", tool);
-    pb_stream_say(stream, 'w', prefix, pb_json_text(event, "message", ""), ONE_LINE);
+    pb_stream_sayf(stream, 'w', "not permitted: %s: %s", tool, pb_json_text(event, "message", ""));
 }
 
 static void on_refusal(struct pb_stream_json *stream, const struct pb_json *event)
@@ -300,7 +304,7 @@ static void keep_result(struct pb_stream_json *stream, const struct pb_json *eve
                        2000);
     facts->api_status = status > 0 && status < 1000 ? (int)status : 0;
     facts->num_turns = pb_json_int(event, "num_turns", 0);
-    facts->duration_ms = (int64_t)pb_json_number(event, "duration_ms", 0);
+    facts->duration_ms = whole(event, "duration_ms");
     facts->has_cost = cost >= 0 && cost < 1e9;
     facts->total_cost_micro_usd = facts->has_cost ? (int64_t)(cost * 1e6 + 0.5) : 0;
     for (size_t i = 0; i < pb_json_count(denials); i++)
@@ -338,7 +342,7 @@ static void on_rate_limit(struct pb_stream_json *stream, const struct pb_json *e
     stream->facts.limited_until_ms = 0;
     if (pb_text_equal(status, "allowed"))
         return;
-    pb_stream_sayf(stream, 'w', "rate limit of the account: %.100s", status);
+    pb_stream_sayf(stream, 'w', "rate limit of the account: %s", status);
     if (pb_text_equal(status, "rejected") && resets_at > 0 && resets_at < 1e11)
         stream->facts.limited_until_ms = (int64_t)(resets_at * 1000);
 }

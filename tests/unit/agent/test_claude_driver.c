@@ -73,7 +73,7 @@ static const struct {
     {"e402.330", 1, PB_OUTCOME_FAILED, "billing", 402},
     {"e403.330", 1, PB_OUTCOME_FAILED, "auth", 403},
     {"e404-model.330", 1, PB_OUTCOME_FAILED, "model", 404},
-    {"e429-forever-r2.330", 1, PB_OUTCOME_FAILED, "rate_limit", 429},
+    {"e429-forever-r2.330", 1, PB_OUTCOME_WAITING_QUOTA, "rate_limit", 429},
     {"e429x2.330", 0, PB_OUTCOME_SUCCEEDED, "", 0},
     {"e500-forever-r2.330", 1, PB_OUTCOME_FAILED, "provider", 500},
     {"e529-fallback.330", 1, PB_OUTCOME_FAILED, "overloaded", 529},
@@ -94,11 +94,11 @@ static const struct {
     {"partial.330", 0, PB_OUTCOME_SUCCEEDED, "", 0},
     {"refusal.330", 1, PB_OUTCOME_FAILED, "refusal", 0},
     {"refused.330", 1, PB_OUTCOME_FAILED, "network", 0},
-    {"resume-bad.330", 1, PB_OUTCOME_FAILED, "session", 0},
-    {"resume-missing.330", 1, PB_OUTCOME_FAILED, "session", 0},
+    {"resume-bad.330", 1, PB_OUTCOME_FAILED, "cli_crashed", 0},
+    {"resume-missing.330", 1, PB_OUTCOME_FAILED, "cli_crashed", 0},
     {"resume.330", 0, PB_OUTCOME_SUCCEEDED, "", 0},
     {"schema.330", 0, PB_OUTCOME_SUCCEEDED, "", 0},
-    {"sess-dup.330", 1, PB_OUTCOME_FAILED, "session", 0},
+    {"sess-dup.330", 1, PB_OUTCOME_FAILED, "cli_crashed", 0},
     {"sigint.330", 0, PB_OUTCOME_FAILED, "cli_output", 0},
     {"sse_error.330", 0, PB_OUTCOME_SUCCEEDED, "", 0},
     {"sseerr-all.330", 1, PB_OUTCOME_FAILED, "overloaded", 529},
@@ -202,12 +202,13 @@ TEST(stops_have_their_own_names)
     pb_arena_init(&arena, 1 << 20);
     assert_int_equal(end_of("sigint.330", &end, 1, &arena).outcome, PB_OUTCOME_CANCELLED);
     end.stop = PB_RUN_SILENT;
-    assert_string_equal(end_of("stall-watchdog.330", &end, 1, &arena).kind, "stalled");
+    assert_string_equal(end_of("stall-watchdog.330", &end, 1, &arena).kind, "silent");
     end.stop = PB_RUN_WALL_CLOCK;
     assert_int_equal(end_of("slow-sigterm.330", &end, 1, &arena).outcome, PB_OUTCOME_TIMED_OUT);
     end = (struct pb_run_end){.exit = {.reason = PB_TASK_LOST, .code = -1}};
     assert_int_equal(end_of("hang-sigterm.330", &end, 1, &arena).outcome, PB_OUTCOME_LOST);
-    end = (struct pb_run_end){.exit = {.code = -1, .signal = 9, .oom = true}};
+    end = (struct pb_run_end){
+        .exit = {.reason = PB_TASK_KILLED, .code = -1, .signal = 9, .oom = true}};
     assert_string_equal(end_of("hang-sigterm.330", &end, 1, &arena).kind, "oom");
     end = (struct pb_run_end){.exit = {.reason = PB_TASK_DISK_FULL, .code = -1}};
     assert_string_equal(end_of("hang-sigterm.330", &end, 1, &arena).kind, "disk");
