@@ -66,6 +66,13 @@ static const struct op *find_op(unsigned number)
     return NULL;
 }
 
+static const char *op_word(unsigned number)
+{
+    const struct op *row = find_op(number);
+
+    return row ? row->word : "?";
+}
+
 int pb_boxd_check_peer(const struct pb_boxd_options *options, uid_t peer, unsigned op,
                        unsigned slot, struct pb_error *err)
 {
@@ -319,10 +326,10 @@ static void serve(struct boxd *boxd, int client, uid_t peer)
         answer_beside(&call, client);
     } else if (perform(&call, &err) < 0) {
         pb_log_fail(PB_LOG_WARN, "boxd", &err, "slot=%u %s failed", request.slot,
-                    find_op(request.op)->word);
+                    op_word(request.op));
         reply(client, 0, &err);
     } else {
-        pb_log_debug("boxd", "slot=%u %s pid=%d", request.slot, find_op(request.op)->word,
+        pb_log_debug("boxd", "slot=%u %s pid=%d", request.slot, op_word(request.op),
                      call.pid);
         reply(client, call.pid, NULL);
     }

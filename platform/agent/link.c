@@ -110,6 +110,15 @@ static void close_platform(struct link *link, int code, const char *reason)
         pb_websocket_close(link->ws, code, reason);
 }
 
+/* All of them, not only the one that was last: the other half of the queue is for one frame, not for one each. */
+static void hold_back(struct link *link)
+{
+    for (struct runner *runner = link->runners; runner; runner = runner->next) {
+        runner->held_back = true;
+        pb_frame_pipe_pause(runner->stream, true);
+    }
+}
+
 static void runner_frame(void *arg, const void *frame, size_t len)
 {
     struct runner *runner = arg;
@@ -127,10 +136,8 @@ static void runner_frame(void *arg, const void *frame, size_t len)
     if (!pb_websocket_send(link->ws, false, frame, len)) /* repeated by the runner until answered */
         pb_log_warn("link", "project=%s message=%s does not fit, dropping it", runner->project,
                     pb_message_name(head.type));
-    if (pb_websocket_queued(link->ws) > PLATFORM_QUEUE / 2) {
-        runner->held_back = true;
-        pb_frame_pipe_pause(runner->stream, true);
-    }
+    if (pb_websocket_queued(link->ws) > PLATFORM_QUEUE / 2)
+        hold_back(link);
 }
 
 static void runner_drained(void *arg)
@@ -152,7 +159,7 @@ static void runner_closed(void *arg, const char *reason)
 }
 
 static const struct pb_frame_pipe_events RUNNER_EVENTS = {runner_frame, runner_drained,
-                                                            runner_closed};
+                                                          runner_closed};
 
 static void add_runner(struct link *link, const char *project, int fd)
 {
@@ -170,8 +177,7 @@ static void add_runner(struct link *link, const char *project, int fd)
     }
     runner->link = link;
     (void)snprintf(runner->project, sizeof(runner->project), "%s", project);
-    runner->stream =
-        pb_frame_pipe_new(link->loop, fd, RUNNER_QUEUE, &RUNNER_EVENTS, runner, &err);
+    runner->stream = pb_frame_pipe_new(link->loop, fd, RUNNER_QUEUE, &RUNNER_EVENTS, runner, &err);
     if (!runner->stream) {
         pb_log_fail(PB_LOG_WARN, "link", &err, "project=%s", project);
         free(runner);
@@ -312,7 +318,11 @@ static const struct pb_websocket_events PLATFORM_EVENTS = {ws_opened, ws_message
 static int read_credential(const struct link *link, struct pb_buf *ret_value, struct pb_error *err)
 {
     pb_buf_text(ret_value, "Bearer ");
-    return pb_fs_read(AT_FDCWD, link->options.node_key_file, ret_value, err);
+    if (pb_fs_read(AT_FDCWD, link->options.node_key_file, ret_value, err) < 0)
+        return -1;
+    while (ret_value->len > 0 && ret_value->data[ret_value->len - 1] == '\n')
+        ret_value->data[--ret_value->len] = '\0'; /* an editor may have put it there */
+    return 0;
 }
 
 static void dial(struct link *link)

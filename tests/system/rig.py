@@ -81,8 +81,8 @@ class StandIn:
             raise RuntimeError(f"stand-in did not start: {command}")
         self.url = json.loads(line)[member]
 
-    def control(self, name, **body):
-        headers, text = http("POST", f"{self.url}/_rig/{name}", body)
+    def control(self, action, /, **body):
+        headers, text = http("POST", f"{self.url}/_rig/{action}", body)
         return json.loads(text)
 
     def ask(self, name):

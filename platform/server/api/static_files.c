@@ -174,36 +174,37 @@ static int add_folder(struct pb_static_files *files, int parent, const char *nam
     return r;
 }
 
+/* Gives "x.js.br" to "x.js", which sorts before it and so is among the `kept`. */
+static bool fold_form(struct pb_static_files *kept, struct file *file)
+{
+    for (int form = FORM_GZIP; form < FORM_COUNT; form++) {
+        struct file *plain;
+        size_t len;
+
+        if (!pb_text_ends(file->path, FORMS[form].suffix))
+            continue;
+        len = strlen(file->path) - strlen(FORMS[form].suffix);
+        file->path[len] = '\0';
+        plain = find(kept, file->path);
+        file->path[len] = '.';
+        if (!plain)
+            continue;
+        plain->forms[form] = file->forms[FORM_PLAIN];
+        free(file->path);
+        return true;
+    }
+    return false;
+}
+
 /* "x.js.br" becomes a form of "x.js" and leaves the list. */
 static void fold_forms(struct pb_static_files *files)
 {
-    size_t kept = 0;
+    struct pb_static_files kept = {.files = files->files};
 
-    for (size_t i = 0; i < files->count; i++) {
-        struct file *file = &files->files[i];
-
-        for (int form = FORM_GZIP; form < FORM_COUNT; form++) {
-            size_t len = strlen(file->path) - strlen(FORMS[form].suffix);
-            struct file *plain;
-
-            if (!pb_text_ends(file->path, FORMS[form].suffix))
-                continue;
-            file->path[len] = '\0';
-            plain = find(&(struct pb_static_files){files->files, i, 0}, file->path);
-            if (plain) {
-                plain->forms[form] = file->forms[FORM_PLAIN];
-                pb_buf_init(&file->forms[FORM_PLAIN], 0);
-                free(file->path);
-                file->path = NULL;
-                break;
-            }
-            file->path[len] = '.';
-        }
-    }
     for (size_t i = 0; i < files->count; i++)
-        if (files->files[i].path)
-            files->files[kept++] = files->files[i];
-    files->count = kept;
+        if (!fold_form(&kept, &files->files[i]))
+            files->files[kept.count++] = files->files[i];
+    files->count = kept.count;
 }
 
 struct pb_static_files *pb_static_files_load(const char *folder, struct pb_error *err)

@@ -489,7 +489,7 @@ int pb_github_call(struct pb_github *github, const struct pb_github_account *acc
                    struct pb_error *err)
 {
     struct exchange x = {.github = github, .account = account, .call = call};
-    const char *url;
+    const char *url = NULL;
     int r = -1;
 
     pb_arena_init(&x.arena, (size_t)ANSWER_MAX * 2);
