@@ -1,4 +1,5 @@
-/* The head of a request or an answer, read strictly. Offsets into the raw bytes, which are not changed here. */
+/* The head of a request or an answer, read strictly. Offsets into the raw bytes, which are not
+ * changed here. */
 #ifndef PB_NET_HTTP_HEAD_PRIVATE_H
 #define PB_NET_HTTP_HEAD_PRIVATE_H
 

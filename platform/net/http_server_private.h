@@ -146,7 +146,8 @@ void pb_http_exchange_note_last(struct pb_http_exchange *exchange);
 /* For WebSockets: takes the connection's socket and unread bytes. -1 = the client is gone. */
 int pb_http_exchange_upgrade(struct pb_http_exchange *exchange, struct pb_transport *ret_transport,
                              struct pb_buf *ret_in) PB_MUST_CHECK;
-/* Afterwards: it is answered by that, or (memory was short) the handler still has it, without a client. */
+/* Afterwards: it is answered by that, or (memory was short) the handler still has it, without a
+ * client. */
 void pb_http_exchange_upgraded(struct pb_http_exchange *exchange, bool is_open);
 
 /* heads and problems, any thread */

@@ -10,7 +10,8 @@
 
 struct pb_resolve;
 
-/* `done` runs once on the loop, later; `found` is the callee's to freeaddrinfo(), NULL with `problem` in words. */
+/* `done` runs once on the loop, later; `found` is the callee's to freeaddrinfo(), NULL with
+ * `problem` in words. */
 struct pb_resolve *pb_resolve_start(struct pb_loop *loop, const char *host, uint16_t port,
                                     void (*done)(void *arg, struct addrinfo *found,
                                                  const char *problem),

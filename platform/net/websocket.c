@@ -149,8 +149,8 @@ void pb_websocket_close(struct pb_websocket *ws, int code, const char *reason)
 {
     struct close_wish *wish = calloc(1, sizeof(*wish));
 
-    /* Posted also from the loop thread, so that closed() never runs inside this call. Without the memory to
-     * ask nicely the connection ends when its deadline passes. */
+    /* Posted also from the loop thread, so that closed() never runs inside this call. Without
+     * the memory to ask nicely the connection ends when its deadline passes. */
     if (!wish)
         return;
     wish->ws = ws;
@@ -199,7 +199,8 @@ static void finish_with_verdict(struct pb_websocket *ws)
     finish(ws, ws->code, ws->reason);
 }
 
-/* Both sides have said good-bye, or the peer broke the rules: nothing left but to send what we have. */
+/* Both sides have said good-bye, or the peer broke the rules: nothing left but to send what we
+ * have. */
 static bool is_done(const struct pb_websocket *ws)
 {
     return ws->heard_close && ws->out.bytes == 0;

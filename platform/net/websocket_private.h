@@ -84,8 +84,8 @@ void pb_websocket_mask(const uint8_t mask[4], const void *data, size_t len, char
 /* The answer to a Sec-WebSocket-Key. */
 void pb_websocket_accept_key(const char *key, char ret_accept[PB_WEBSOCKET_ACCEPT_TEXT]);
 
-/* Dialling. `done` is called once, from the loop, never inside start. On success it is given the socket and
- * what came behind the answer's head; else transport is NULL and `problem` says why. */
+/* Dialling. `done` is called once, from the loop, never inside start. On success it is given the
+ * socket and what came behind the answer's head; else transport is NULL and `problem` says why. */
 struct pb_websocket_dial;
 typedef void pb_websocket_dialled(void *arg, struct pb_transport *transport, struct pb_buf *in,
                                   const char *problem);
@@ -156,8 +156,8 @@ struct pb_websocket {
 /* One frame, if it fits below `bound` queued bytes. */
 bool pb_websocket_put(struct pb_websocket *ws, enum pb_websocket_opcode opcode, const void *data,
                       size_t len, size_t bound);
-/* New bytes are pending: sent at once on the loop thread, else soon. What may call back into the owner (a broken
- * connection, a drained queue) is always left to the loop. */
+/* New bytes are pending: sent at once on the loop thread, else soon. What may call back into the
+ * owner (a broken connection, a drained queue) is always left to the loop. */
 void pb_websocket_push(struct pb_websocket *ws);
 /* Sends what is queued; loop thread. False when the connection is broken. */
 bool pb_websocket_send_out(struct pb_websocket *ws);

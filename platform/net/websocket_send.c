@@ -48,8 +48,8 @@ bool pb_websocket_send_out(struct pb_websocket *ws)
     return true;
 }
 
-/* New bytes are pending: sent at once on the loop thread, else soon. The lock is held. What may call back into the
- * owner (a broken connection, a drained queue) is always left to the loop. */
+/* New bytes are pending: sent at once on the loop thread, else soon. The lock is held. What may
+ * call back into the owner (a broken connection, a drained queue) is always left to the loop. */
 void pb_websocket_push(struct pb_websocket *ws)
 {
     if (ws->state == PB_WEBSOCKET_CONNECTING)

@@ -52,7 +52,8 @@ void raw_text(int fd, const char *text);
 /* Appends until the peer ends (true) or `until` is in what was read (true); false on deadline. */
 bool raw_read(int fd, struct pb_buf *buf, const char *until);
 
-/* Runs a program to its end and keeps what it prints, if wanted; anything but success fails the test. */
+/* Runs a program to its end and keeps what it prints, if wanted; anything but success fails the
+ * test. */
 void command_run(const char *const *argv, struct pb_buf *ret_out);
 
 /* A self-signed certificate for localhost and 127.0.0.1 in a new folder. */

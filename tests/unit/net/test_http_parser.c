@@ -1,4 +1,5 @@
-/* What is accepted and, row by row, what is refused: request smuggling begins where two readers differ. */
+/* What is accepted and, row by row, what is refused: request smuggling begins where two readers
+ * differ. */
 #include <string.h>
 
 #include "net/http_parser.h"
@@ -7,7 +8,8 @@
 #define HOST        "Host: a.example\r\n"
 #define BYTES(text) text, sizeof(text) - 1
 
-/* Feeds in pieces of `step` bytes; returns the status of the refusal, 0 = complete, -1 = wants more. */
+/* Feeds in pieces of `step` bytes; returns the status of the refusal, 0 = complete, -1 = wants
+ * more. */
 static int feed(struct pb_http_parser *parser, const char *data, size_t len, size_t step,
                 size_t *ret_used)
 {
