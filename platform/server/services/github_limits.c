@@ -215,8 +215,8 @@ static int64_t due_at(const struct pb_github_limits *limits, const struct bucket
     if (kind == PB_GITHUB_POLL && bucket->remaining >= 0 && bucket->limit > 0 &&
         bucket->remaining <= reserve)
         at = later(at, bucket->reset_ms);
-    if (!limits->options.pace_ms)
-        return at;
+    if (!limits->options.pace_ms || bucket->limit < 0)
+        return at; /* where nobody counts, nobody needs to be slow */
     if (is_write(kind) && bucket->last_write_ms)
         at = later(at, bucket->last_write_ms + limits->options.pace_ms);
     if (kind == PB_GITHUB_CONTENT) {

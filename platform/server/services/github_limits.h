@@ -7,9 +7,10 @@
  *     secondary limit): no call leaves before T, whoever asks;
  *   - how much of the hour is left: polling stops at the reserve, so that
  *     results can still be written;
- *   - writes: one at a time, `pace_ms` apart, at most 80 a minute and 500 an
- *     hour that create content. A pace of 0 turns the three off (GitHub
- *     Enterprise Server has no limits unless its owner sets some).
+ *   - writes: one at a time; where the server says that it counts
+ *     (x-ratelimit-limit; GitHub Enterprise Server does not unless its owner
+ *     wants it) also `pace_ms` apart, and at most 80 a minute and 500 an hour
+ *     that create content. A pace of 0 turns the last two off.
  *
  * A turn waits for a few seconds at most; a longer wait is refused with
  * LIMITED, and pb_github_limits_retry_at() says when to come back. Any thread.

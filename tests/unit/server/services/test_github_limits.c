@@ -13,6 +13,11 @@ static const struct pb_github_report QUIET = {.limit = -1,
                                               .reset_at_ms = -1,
                                               .retry_after_ms = -1};
 
+static const struct pb_github_report COUNTING = {.limit = 5000,
+                                                 .remaining = 4999,
+                                                 .reset_at_ms = -1,
+                                                 .retry_after_ms = -1};
+
 /* What `remember` was told last. */
 static struct pb_github_pause told;
 
@@ -142,13 +147,15 @@ TEST(polling_leaves_a_reserve_for_results)
 TEST(writes_are_paced_and_reads_are_not)
 {
     struct pb_github_limits *limits = make(200);
-    int64_t began = pb_clock_steady_ms();
+    int64_t began;
 
-    call(limits, PB_GITHUB_WRITE, &QUIET);
-    call(limits, PB_GITHUB_READ, &QUIET);
+    call(limits, PB_GITHUB_READ, &COUNTING);
+    began = pb_clock_steady_ms();
+    call(limits, PB_GITHUB_WRITE, &COUNTING);
+    call(limits, PB_GITHUB_READ, &COUNTING);
     assert_true(pb_clock_steady_ms() - began < 150);
-    call(limits, PB_GITHUB_WRITE, &QUIET);
-    call(limits, PB_GITHUB_CONTENT, &QUIET);
+    call(limits, PB_GITHUB_WRITE, &COUNTING);
+    call(limits, PB_GITHUB_CONTENT, &COUNTING);
     assert_true(pb_clock_steady_ms() - began >= 400);
     pb_github_limits_free(limits);
 }
@@ -158,11 +165,23 @@ TEST(eighty_comments_a_minute_and_no_more)
     struct pb_github_limits *limits = make(1);
     struct pb_error err;
 
+    call(limits, PB_GITHUB_READ, &COUNTING);
     for (int i = 0; i < 80; i++)
-        call(limits, PB_GITHUB_CONTENT, &QUIET);
+        call(limits, PB_GITHUB_CONTENT, &COUNTING);
     assert_refused(pb_github_limits_begin(limits, TOKEN, PB_GITHUB_CONTENT, &err), &err,
                    PB_ERROR_LIMITED);
-    call(limits, PB_GITHUB_WRITE, &QUIET);
+    call(limits, PB_GITHUB_WRITE, &COUNTING);
+    pb_github_limits_free(limits);
+}
+
+TEST(a_server_that_does_not_count_is_not_spared)
+{
+    struct pb_github_limits *limits = make(60 * 1000);
+    int64_t began = pb_clock_steady_ms();
+
+    for (int i = 0; i < 100; i++)
+        call(limits, PB_GITHUB_CONTENT, &QUIET);
+    assert_true(pb_clock_steady_ms() - began < 10 * 1000);
     pb_github_limits_free(limits);
 }
 
@@ -171,7 +190,7 @@ TEST(without_pace_nothing_is_counted)
     struct pb_github_limits *limits = make(0);
 
     for (int i = 0; i < 600; i++)
-        call(limits, PB_GITHUB_CONTENT, &QUIET);
+        call(limits, PB_GITHUB_CONTENT, &COUNTING);
     pb_github_limits_free(limits);
 }
 
@@ -247,6 +266,7 @@ int main(void)
         cmocka_unit_test(polling_leaves_a_reserve_for_results),
         cmocka_unit_test(writes_are_paced_and_reads_are_not),
         cmocka_unit_test(eighty_comments_a_minute_and_no_more),
+        cmocka_unit_test(a_server_that_does_not_count_is_not_spared),
         cmocka_unit_test(without_pace_nothing_is_counted),
         cmocka_unit_test(stopping_ends_the_wait_of_a_second_writer),
         cmocka_unit_test(a_restart_does_not_forget_a_wait),
