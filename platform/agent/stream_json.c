@@ -103,17 +103,25 @@ void pb_stream_say(struct pb_stream_json *stream, char kind, const char *prefix,
 
 void pb_stream_sayf(struct pb_stream_json *stream, char kind, const char *fmt, ...)
 {
-    char *text = NULL;
+    struct pb_buf text;
     va_list args;
+    char *room;
     int len;
 
     va_start(args, fmt);
-    len = vasprintf(&text, fmt, args);
+    len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (len >= 0) {
-        hand_over(stream, kind, text, strcspn(text, "\n"));
-        free(text);
+    if (len < 0)
+        return;
+    pb_buf_init(&text, (size_t)len + 1);
+    room = pb_buf_reserve(&text, (size_t)len + 1);
+    if (room) {
+        va_start(args, fmt);
+        (void)vsnprintf(room, (size_t)len + 1, fmt, args);
+        va_end(args);
+        hand_over(stream, kind, room, strcspn(room, "\n"));
     }
+    pb_buf_release(&text);
 }
 
 size_t pb_stream_cut(const char *text, size_t len, size_t max)
@@ -163,8 +171,10 @@ static size_t mend_escape(struct pb_buf *out, const char *at, size_t left)
         pb_buf_text(out, "\\ufffd");
         return 6;
     }
-    pb_buf_bytes(out, at, left < 2 ? left : 2);
-    return left < 2 ? left : 2;
+    /* The next byte belongs to the escape, unless it begins a character of its own. */
+    left = left > 1 && (signed char)at[1] > 0 ? 2 : 1;
+    pb_buf_bytes(out, at, left);
+    return left;
 }
 
 static void mend(struct pb_buf *out, const char *line, size_t len)
