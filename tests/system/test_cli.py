@@ -1,0 +1,184 @@
+"""`poppo` against a real platform: what it prints, what it keeps, and what its exit code tells scripts."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from rig import GitHub, Installation, Messages, free_port, prefix
+
+PASSWORD = "correct horse battery"
+
+
+class Cli:
+    """The command with a home of its own."""
+
+    def __init__(self, home):
+        self.home = home
+        self.file = home / "poppo-builder" / "cli.json"
+
+    def start(self, *words, language="C.UTF-8"):
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": language, "XDG_CONFIG_HOME": str(self.home)}
+        return subprocess.Popen([prefix() / "bin" / "poppo", *map(str, words)], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __call__(self, *words, stdin="", code=0, language="C.UTF-8", timeout=90):
+        """What it printed, after checking its exit code."""
+        process = self.start(*words, language=language)
+        out, self.errors = process.communicate(stdin, timeout)
+        assert process.returncode == code, f"{words}: exit {process.returncode}\n{out[-2000:]}\n{self.errors}"
+        return out
+
+    def login(self, platform):
+        self("login", "--url", platform.url, "-u", platform.username, stdin=PASSWORD + "\n")
+        return self
+
+    @property
+    def session(self):
+        return json.loads(self.file.read_text())
+
+
+@pytest.fixture(scope="module")
+def github(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli-github")
+    stand_in = GitHub(folder, openapi=False)
+    yield stand_in
+    stand_in.stop()
+
+
+@pytest.fixture(scope="module")
+def platform(github):
+    messages = Messages()
+    made = Installation(github, messages).start().setup(password=PASSWORD)
+    made.project()
+    yield made
+    made.remove()
+    messages.stop()
+
+
+@pytest.fixture
+def cli(platform, tmp_path):
+    return Cli(tmp_path).login(platform)
+
+
+def test_a_session_is_kept_for_its_owner_alone(platform, tmp_path):
+    cli = Cli(tmp_path)
+    assert "signed in as admin" in cli("login", "--url", platform.url, "-u", "admin", stdin=PASSWORD)
+    assert cli.file.stat().st_mode & 0o777 == 0o600
+    assert PASSWORD not in cli.file.read_text()
+
+
+def test_a_wrong_password_signs_nobody_in(platform, tmp_path):
+    cli = Cli(tmp_path)
+    cli("login", "--url", platform.url, "-u", "admin", stdin="not the password\n", code=1)
+    assert "wrong" in cli.errors and not cli.file.exists()
+    cli("projects", code=1)
+    assert "poppo login" in cli.errors
+
+
+def test_exit_codes_tell_what_kind_of_failure_it_was(cli, tmp_path):
+    cli("projects", "frob", code=2)
+    cli("logs", code=2)
+    cli("executions", "--limit", "0", code=2)
+    cli("projects", "show", "nope", code=1)
+    cli("executions", "show", "app#999999", code=1)
+    Cli(tmp_path / "other")("login", "--url", f"http://127.0.0.1:{free_port()}", "-u", "a", stdin="b\n", code=3)
+    Cli(tmp_path / "plain")("login", "--url", "http://example.com", "-u", "a", stdin="b\n", code=1)
+
+
+def test_another_server_is_not_taken_for_a_platform(github, tmp_path):
+    cli = Cli(tmp_path)
+    cli("login", "--url", github.url, "-u", "a", stdin="b\n", code=3)
+    assert not cli.file.exists()
+
+
+def test_projects_are_listed_shown_stopped_and_started(cli, platform):
+    assert re.search(r"^app +active ", cli("projects"), re.M)
+    assert "octo/app" in cli("projects", "show", "app")
+    assert "stopped" in cli("projects", "stop", "app")
+    assert platform.api("GET", "/api/projects/app")["status"] == "stopped"
+    assert "active" in cli("projects", "start", "app")
+    assert json.loads(cli("projects", "show", "app", "--json"))["id"] == "app"
+    assert re.search(r"^local +online ", cli("nodes"), re.M)
+
+
+def test_run_and_follow_ends_with_the_result(cli, platform, github):
+    number = github.issue("Please write a note", labels=())
+    name = re.match(r"(app#\d+): queued\n", cli("run", "app", number, "--follow"))[1]
+    row = json.loads(cli("executions", "show", name, "--json"))
+    shown = cli("executions", "show", row["id"])
+    assert "succeeded" in shown and row["branch"] in shown and "Summary:" in shown
+    assert "成功" in cli("executions", "show", name, language="ja_JP.UTF-8")
+    assert re.search(rf"^{name} +succeeded +#{number} ", cli("executions", "--project", "app"), re.M)
+    assert name not in cli("executions", "--status", "failed,running")
+
+
+def test_a_long_log_is_printed_once_and_whole(cli, platform, github):
+    platform.api("PUT", "/api/projects/app", {"driver": "command", "command": ["seq", "1", "5000"]})
+    try:
+        out = cli("run", "app", github.issue("Count", labels=()), "--follow")
+    finally:
+        platform.api("PUT", "/api/projects/app", {"driver": "claude"})
+    first, lines = out.split("\n", 1)
+    name = first.split(":")[0]
+    assert [line for line in lines.splitlines() if line.isdigit()] == [str(n) for n in range(1, 5001)]
+    row = json.loads(cli("executions", "show", name, "--json"))
+    texts = [line.split(" ", 2)[2] for line in platform.all_lines(row)]
+    assert lines == "".join(text + "\n" for text in texts)
+    assert cli("logs", name) == lines == cli("logs", row["id"], "-f")
+    assert cli("logs", name, "--tail", 2500) == "".join(lines.splitlines(True)[-2500:])
+
+
+def test_a_run_that_asks_ends_the_following_without_success(cli, github):
+    number = github.issue("Decide [[poppo-rig: ask]]", labels=())
+    cli("run", "app", f"#{number}", "-f", code=1)
+    assert "waits for an answer" in cli.errors and "waiting for answer" in cli.errors
+
+
+def test_a_run_is_cancelled(cli, platform, github):
+    number = github.issue("Wait [[poppo-rig: sleep=300]]", labels=())
+    name = cli("run", "app", number).split(":")[0]
+    platform.wait(int(name.split("#")[1]), "running")
+    assert "cancelling" in cli("cancel", name)
+    platform.wait(int(name.split("#")[1]), "cancelled")
+    assert "cancelled" in cli("cancel", name)  # twice is fine
+
+
+def test_what_is_over_is_not_cancelled(cli, github):
+    name = cli("run", "app", github.issue("A note", labels=()), "-f").split(":")[0]
+    cli("cancel", name, code=1)
+    assert "already succeeded" in cli.errors.lower()
+    cli("cancel", name, code=1, language="ja_JP.UTF-8")
+    assert "すでに終了しています" in cli.errors
+
+
+def test_titles_cannot_drive_the_terminal(cli, github):
+    number = github.issue("evil \x1b]0;owned\x07\x1b[2Jtitle \u202e", labels=())
+    name = cli("run", "app", number).split(":")[0]
+    for words in (("executions",), ("executions", "show", name)):
+        assert "\x1b" not in cli(*words) and "\u202e" not in cli(*words)
+
+
+def test_commands_that_run_at_once_share_one_refresh(cli):
+    old = cli.session
+    cli.file.write_text(json.dumps({**old, "access_until_ms": 0}))
+    running = [cli.start("nodes") for _ in range(5)]
+    assert [process.wait(30) for process in running] == [0] * 5
+    assert cli.session["cookie"] != old["cookie"]
+    cli("nodes")
+
+
+def test_a_token_the_platform_refuses_is_replaced(cli):
+    cli.file.write_text(json.dumps({**cli.session, "access_token": "no such token"}))
+    cli("nodes")
+
+
+def test_signing_out_ends_the_session_there_too(cli):
+    old = cli.file.read_text()
+    cli("logout")
+    assert not cli.file.exists()
+    cli("logout")
+    cli.file.write_text(old)
+    cli.file.chmod(0o600)
+    cli("nodes", code=1)
+    assert "poppo login" in cli.errors
