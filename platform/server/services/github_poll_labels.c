@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/services/execution_control.h"
@@ -9,7 +10,11 @@
 #include "server/services/github_trust.h"
 #include "server/store/work_item_store.h"
 
-enum { LISTED_MAX = 100000, ISSUE_ARENA = 8 << 20 };
+enum {
+    LISTED_MAX = 100000,
+    ISSUE_ARENA = 8 << 20,
+    SETTLED_MS = 10 * 1000, /* GitHub's times are whole seconds, and clocks differ */
+};
 
 /* Issues with the label, page by page. */
 struct listing {
@@ -52,6 +57,13 @@ static bool was_listed(const struct pb_github_poll *poll, int64_t number)
         return true;
     return poll->listed_count &&
            bsearch(&number, poll->listed, poll->listed_count, sizeof(number), compare_numbers);
+}
+
+/* What to compare the next list with. A change in the very second of the last one would look the same, so while
+ * that can still happen nothing is noted, and the next pass looks again. */
+static const char *settled_text(const struct pb_github_issue *issue)
+{
+    return pb_clock_wall_ms() - issue->updated_at > SETTLED_MS ? issue->updated_text : "";
 }
 
 /* Unchanged since we looked, and the label was not away in between (servers differ in whether labels touch
@@ -109,7 +121,7 @@ static int refuse(struct pb_github_pass *pass, const struct pb_github_issue *iss
                                     &(struct pb_github_seen){.issue = issue,
                                                              .number = issue->number,
                                                              .label_event_key = key,
-                                                             .updated_text = issue->updated_text,
+                                                             .updated_text = settled_text(issue),
                                                              .state = "not_allowed"},
                                     err);
 }
@@ -163,12 +175,23 @@ static int start(struct pb_github_pass *pass, const struct pb_work_item *item,
         &(struct pb_github_seen){.issue = &issue,
                                  .number = issue.number,
                                  .label_event_key = key,
-                                 .updated_text = listed->updated_text,
+                                 .updated_text = settled_text(listed),
                                  .state = "started",
                                  .comment_at = pin.newest_comment_at >= labelling->at
                                                    ? pin.newest_comment_at + 1
                                                    : labelling->at},
         err);
+}
+
+static int note_seen(struct pb_github_pass *pass, const struct pb_work_item *item,
+                     const struct pb_github_issue *issue, struct pb_error *err)
+{
+    const char *text = settled_text(issue);
+
+    if (pb_text_equal(item->seen_updated_at, text))
+        return 0;
+    return pb_github_pass_save_seen(
+        pass, &(struct pb_github_seen){.number = issue->number, .updated_text = text}, err);
 }
 
 static int look_at(struct pb_github_pass *pass, const struct pb_github_issue *issue,
@@ -186,11 +209,7 @@ static int look_at(struct pb_github_pass *pass, const struct pb_github_issue *is
     if (find_labelling(pass, issue, arena, &labelling, &key, err) < 0)
         return -1;
     if (item && pb_text_equal(item->label_event_key, key))
-        return pb_github_pass_save_seen(pass,
-                                        &(struct pb_github_seen){.number = issue->number,
-                                                                 .updated_text =
-                                                                     issue->updated_text},
-                                        err);
+        return note_seen(pass, item, issue, err);
     if (pb_github_trust_may_write(&pass->repo, &labelling.actor, &may, err) < 0)
         return -1;
     if (!may)
