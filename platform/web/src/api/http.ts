@@ -31,7 +31,11 @@ async function bounded(path: string, init: RequestInit): Promise<Response> {
   const limit = AbortSignal.timeout(timeoutMs)
   const signal = init.signal ? AbortSignal.any([init.signal, limit]) : limit
   try {
-    return await fetch(path, { ...init, signal, credentials: 'same-origin' })
+    return await fetch(new URL(path, location.origin), {
+      ...init,
+      signal,
+      credentials: 'same-origin',
+    })
   } catch (error) {
     if (init.signal?.aborted) throw error // the caller changed its mind
     if (limit.aborted) throw { ...networkError('No answer in time'), code: 'timeout' } as ApiError

@@ -315,7 +315,8 @@ function Breadcrumb() {
     <nav className="crumbs" aria-label={t('nav.breadcrumb')}>
       <ol>
         {crumbs.map((crumb, i) => (
-          <li key={`${i}${crumb.label}`}>
+          // biome-ignore lint/suspicious/noArrayIndexKey: the place in the path is what it is
+          <li key={i}>
             {crumb.to ? (
               <Link to={crumb.to}>{crumb.label}</Link>
             ) : (

@@ -64,11 +64,13 @@ export function Empty(props: {
   title: string
   children?: ReactNode
   action?: ReactNode
+  /** The whole page is this. */
+  page?: boolean
 }) {
   return (
     <div className="empty">
       {props.icon}
-      <h2>{props.title}</h2>
+      {props.page ? <h1>{props.title}</h1> : <h2>{props.title}</h2>}
       {props.children && <p>{props.children}</p>}
       {props.action}
     </div>

@@ -86,6 +86,7 @@ export function TextRow(
         value={field.value}
         onChange={field.onChange}
         onBlur={field.onBlur}
+        disabled={field.disabled}
         size="small"
         required={props.required}
         placeholder={props.placeholder}
@@ -128,6 +129,7 @@ export function SecretRow(props: Common & { placeholder?: string }) {
         value={field.value}
         onChange={field.onChange}
         onBlur={field.onBlur}
+        disabled={field.disabled}
         size="small"
         type={shown ? 'text' : 'password'}
         placeholder={props.placeholder}
@@ -172,6 +174,7 @@ export function ChoiceRow(props: Common & { options: { value: string; label: str
         value={field.value}
         onChange={field.onChange}
         onBlur={field.onBlur}
+        disabled={field.disabled}
         inputRef={field.ref}
         slotProps={{ input: { id } }}
         SelectDisplayProps={{
@@ -202,6 +205,7 @@ export function SwitchRow(props: Common) {
         checked={Boolean(field.value)}
         onChange={(event) => field.onChange(event.target.checked)}
         onBlur={field.onBlur}
+        disabled={field.disabled}
         slotProps={{ input: { 'aria-describedby': `${id}-help` } }}
       />
       <div>
@@ -240,6 +244,7 @@ export function WordsRow(props: Common & { suggestions: string[] }) {
         value={field.value as string[]}
         onChange={(_event, value) => field.onChange(value)}
         onBlur={field.onBlur}
+        disabled={field.disabled}
         renderValue={(values, itemProps) =>
           values.map((value, index) => {
             const { key, ...rest } = itemProps({ index })

@@ -120,13 +120,14 @@ export function formatAbsolute(time: number): string {
   return cached(
     'absolute',
     (l) =>
-      new Intl.DateTimeFormat(l, {
+      new Intl.DateTimeFormat(l === 'ja' ? 'ja' : 'en-GB', {
         year: 'numeric',
-        month: '2-digit',
+        month: l === 'ja' ? '2-digit' : 'short',
         day: '2-digit',
         hour: '2-digit',
         minute: '2-digit',
         second: '2-digit',
+        hourCycle: 'h23',
         timeZoneName: 'short',
       }),
   ).format(time)

@@ -295,7 +295,9 @@ export class LogWindow {
 
   private scrolled(): void {
     const scroll = this.container.scrollTop
-    if (Math.abs(scroll - this.ownScroll) < 1) {
+    const resized = this.container.clientHeight !== this.viewport
+    if (resized || Math.abs(scroll - this.ownScroll) < 1) {
+      this.measure() // the browser moved it to fit, nobody scrolled
       this.draw() // sideways, or our own echo
       return
     }

@@ -1,7 +1,8 @@
 /** Asks before something that matters. What cannot be undone needs the name typed. */
-import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { type ReactNode, useId, useState } from 'react'
 import { Button } from '../design/Button'
 import { ErrorNotice } from '../design/feedback'
+import { focusOnMount } from '../design/focus'
 import { useT } from '../i18n/t'
 import Dialog from './Dialog'
 
@@ -11,6 +12,8 @@ export interface ConfirmProps {
   /** The act itself, never "OK". */
   confirm: string
   danger?: boolean
+  /** Not doing it, where "Cancel" would be misread. */
+  dismiss?: string
   /** Must be typed before the button works. */
   typed?: string
   onConfirm: () => Promise<unknown>
@@ -20,12 +23,9 @@ export interface ConfirmProps {
 export default function ConfirmDialog(props: ConfirmProps) {
   const t = useT()
   const id = useId()
-  const cancel = useRef<HTMLButtonElement>(null)
   const [text, setText] = useState('')
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
-
-  useEffect(() => cancel.current?.focus(), [])
 
   const run = async () => {
     setBusy(true)
@@ -47,8 +47,8 @@ export default function ConfirmDialog(props: ConfirmProps) {
       onClose={props.onClose}
       actions={
         <>
-          <button ref={cancel} type="button" className="btn" onClick={props.onClose}>
-            {t('action.cancel')}
+          <button ref={focusOnMount} type="button" className="btn" onClick={props.onClose}>
+            {props.dismiss ?? t('action.cancel')}
           </button>
           <Button
             primary={!props.danger}

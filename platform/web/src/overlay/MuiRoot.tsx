@@ -83,7 +83,17 @@ const theme = createTheme({
     MuiFormHelperText: {
       styleOverrides: { root: { marginLeft: 0, fontSize: '12.5px', lineHeight: '18px' } },
     },
-    MuiButton: { defaultProps: { disableElevation: true } },
+    MuiSwitch: {
+      styleOverrides: {
+        thumb: { boxShadow: 'none', border: '1px solid var(--line-strong)' },
+        track: {
+          opacity: 1,
+          border: '1px solid var(--line-strong)',
+          background: 'var(--surface-3)',
+          '.Mui-checked.Mui-checked + &': { opacity: 1, background: 'var(--accent)' },
+        },
+      },
+    },
   },
 })
 

@@ -29,11 +29,25 @@ export function executionNote(execution: Execution, language: 'ja' | 'en'): stri
   return null
 }
 
+/** Everything that was sent and received, cached or not. */
+export function totalTokens(usage: Execution['usage']): number {
+  return inputTokens(usage) + usage.output_tokens
+}
+
+export function inputTokens(usage: Execution['usage']): number {
+  return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+}
+
+/** Waiting for a person or a quota is not work: the clock stands where it stopped. */
+export function endOfWork(execution: Execution): string | null {
+  const waits = execution.status.startsWith('waiting')
+  return execution.completed_at ?? (waits ? execution.updated_at : null)
+}
+
 function Row({ execution, project }: { execution: Execution; project: boolean }) {
   const t = useT()
   const language = useLanguage()
   const note = executionNote(execution, language)
-  const { usage } = execution
   return (
     <tr>
       <td>
@@ -58,20 +72,20 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
         </td>
       )}
       <td className="wide-only">{t(triggerLabel[execution.trigger])}</td>
-      <td>
+      <td className={execution.pull_request ? undefined : 'wide-only'}>
         {execution.pull_request ? (
           <a href={execution.pull_request.url} target="_blank" rel="noreferrer" className="pr-link">
             <GitPullRequest size={14} aria-hidden="true" />#{execution.pull_request.number}
             <span className="visually-hidden">{t('link.new_tab')}</span>
           </a>
         ) : (
-          <span className="muted wide-only-inline">—</span>
+          <span className="muted">—</span>
         )}
       </td>
       <td className="num" data-label={t('execution.duration')}>
-        <Elapsed start={execution.started_at} end={execution.completed_at} />
+        <Elapsed start={execution.started_at} end={endOfWork(execution)} />
       </td>
-      <td className="num wide-only">{formatCompact(usage.input_tokens + usage.output_tokens)}</td>
+      <td className="num wide-only">{formatCompact(totalTokens(execution.usage))}</td>
       <td className="num">{formatCost(execution.cost_usd)}</td>
       <td className="num">
         <RelativeTime at={execution.created_at} />

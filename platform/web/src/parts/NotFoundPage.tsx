@@ -13,6 +13,7 @@ export default function NotFoundPage() {
   useSetCrumbs([{ label: t('notfound.title') }])
   return (
     <Empty
+      page
       icon={<SearchX size={36} />}
       title={t('notfound.title')}
       action={

@@ -177,6 +177,7 @@ export function makeWorld() {
   const asking = makeExecution({
     projectId: 'billing-report',
     title: '冪等キーの有効期限を仕様に合わせる',
+    updated_at: ago(5100),
     status: 'waiting_input',
     question,
     summary: null,
@@ -290,6 +291,7 @@ export function makeWorld() {
   const quota = makeExecution({
     projectId: 'mobile-app',
     title: 'プッシュ通知の購読を解除できない',
+    updated_at: ago(2600),
     status: 'waiting_quota',
     reason: {
       kind: 'rate_limit',

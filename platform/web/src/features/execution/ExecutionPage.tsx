@@ -16,7 +16,7 @@ import { formatCompact, formatCost, formatNumber } from '../../i18n/format'
 import { useT } from '../../i18n/t'
 import { useKeys } from '../../keys/useKeys'
 import { ConfirmDialog } from '../../overlay/lazy'
-import { triggerLabel } from '../../parts/ExecutionTable'
+import { endOfWork, inputTokens, triggerLabel } from '../../parts/ExecutionTable'
 import NotFoundPage from '../../parts/NotFoundPage'
 import { useWhyNot } from '../../parts/permissions'
 import { usePolling, useTopic } from '../../realtime/live'
@@ -37,12 +37,12 @@ function Overview({ execution }: { execution: Execution }) {
     [t('execution.status'), <StatusText key="s" look={executionLook[execution.status]} />],
     [
       t('execution.duration'),
-      <Elapsed key="d" start={execution.started_at} end={execution.completed_at} />,
+      <Elapsed key="d" start={execution.started_at} end={endOfWork(execution)} />,
     ],
     [t('execution.model'), execution.model || t('execution.model_default')],
     [
       t('execution.tokens_in_out'),
-      `${formatCompact(usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens)} / ${formatCompact(usage.output_tokens)}`,
+      `${formatCompact(inputTokens(usage))} / ${formatCompact(usage.output_tokens)}`,
     ],
     [t('execution.turns'), formatNumber(usage.num_turns)],
     [t('execution.cost'), formatCost(execution.cost_usd)],
@@ -101,6 +101,7 @@ function Actions({ execution }: { execution: Execution }) {
         <ConfirmDialog
           title={t('cancel.title')}
           confirm={t('execution.cancel')}
+          dismiss={t('cancel.keep')}
           danger
           onConfirm={() => cancel(execution.id).unwrap()}
           onClose={() => setDialog(null)}

@@ -2,6 +2,7 @@ import type { Execution } from '../../api/types'
 import { executionLook, Glyph, type Look, type Shape, type Tone } from '../../design/Status'
 import { Elapsed } from '../../design/Time'
 import { type Key, useT } from '../../i18n/t'
+import { endOfWork } from '../../parts/ExecutionTable'
 import { type Step, type StepName, type StepState, steps } from './steps'
 
 const labels: Record<StepName, Key> = {
@@ -33,7 +34,7 @@ function StepTime({ step, execution }: { step: Step; execution: Execution }) {
   const { created_at, started_at, completed_at } = execution
   if (step.name === 'queue') return <Elapsed start={created_at} end={started_at ?? completed_at} />
   if (step.name === 'work' && step.state !== 'ahead')
-    return <Elapsed start={started_at} end={completed_at} />
+    return <Elapsed start={started_at} end={endOfWork(execution)} />
   return <>{step.state === 'ahead' ? '—' : ' '}</>
 }
 

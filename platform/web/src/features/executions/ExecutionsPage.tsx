@@ -94,6 +94,12 @@ export default function ExecutionsPage() {
   })
 
   const filtered = Boolean(q || status || project || cursor)
+  if (list.error !== undefined && !list.data)
+    return (
+      <Page title={t('executions.title')}>
+        <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
+      </Page>
+    )
   return (
     <Page title={t('executions.title')}>
       {list.error !== undefined && (

@@ -1,28 +1,31 @@
 /** Name and password, on the sign-in page and in the dialog over an expired session. */
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
+import { type FormEvent, useCallback, useId, useRef, useState } from 'react'
 import { describe, isApiError } from '../../api/problem'
 import { login } from '../../api/session'
 import type { Me } from '../../api/types'
 import { Button } from '../../design/Button'
 import { Notice } from '../../design/feedback'
+import { focusOnMount } from '../../design/focus'
 import { useNow } from '../../design/Time'
 import { useT } from '../../i18n/t'
 
 export function LoginForm(props: { username?: string; onDone: (user: Me) => Promise<void> }) {
   const t = useT()
   const id = useId()
-  const first = useRef<HTMLInputElement>(null)
-  const password = useRef<HTMLInputElement>(null)
+  const password = useRef<HTMLInputElement | null>(null)
+  const known = Boolean(props.username)
+  const keepPassword = useCallback(
+    (element: HTMLInputElement | null) => {
+      password.current = element
+      if (known) focusOnMount(element)
+    },
+    [known],
+  )
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const [lockedUntil, setLockedUntil] = useState(0)
   const now = useNow()
   const wait = Math.ceil((lockedUntil - now) / 1000)
-
-  useEffect(() => {
-    const target = props.username ? password.current : first.current
-    target?.focus()
-  }, [props.username])
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -54,7 +57,7 @@ export function LoginForm(props: { username?: string; onDone: (user: Me) => Prom
       <div className="field">
         <label htmlFor={`${id}u`}>{t('login.username')}</label>
         <input
-          ref={first}
+          ref={known ? undefined : focusOnMount}
           id={`${id}u`}
           className="input"
           name="username"
@@ -64,13 +67,13 @@ export function LoginForm(props: { username?: string; onDone: (user: Me) => Prom
           required
           maxLength={64}
           defaultValue={props.username}
-          readOnly={Boolean(props.username)}
+          readOnly={known}
         />
       </div>
       <div className="field">
         <label htmlFor={`${id}p`}>{t('login.password')}</label>
         <input
-          ref={password}
+          ref={keepPassword}
           id={`${id}p`}
           className="input"
           name="password"

@@ -56,6 +56,12 @@ export default function NodesPage() {
   useTopic('nodes')
   useTitle(t('nav.nodes'))
   useSetCrumbs([{ label: t('nav.nodes') }])
+  if (list.error !== undefined && !list.data)
+    return (
+      <Page title={t('nav.nodes')}>
+        <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
+      </Page>
+    )
   return (
     <Page title={t('nav.nodes')}>
       {list.error !== undefined && (

@@ -4,18 +4,19 @@ import { FormProvider, useForm, useWatch } from 'react-hook-form'
 import { useNavigate } from 'react-router'
 import { describe, describeField, isApiError } from '../../api/problem'
 import { useCreateProjectMutation } from '../../api/projects'
+import type { ClaudeCheck, GithubCheck } from '../../api/types'
 import { Button } from '../../design/Button'
 import { ErrorNotice, Notice, Spinner } from '../../design/feedback'
 import { Glyph, type Shape, type Tone } from '../../design/Status'
 import { toast } from '../../design/toast'
-import { CheckList, useClaudeCheck, useGithubCheck, type Verdict, verdict } from '../../form/checks'
+import { type CheckState, type Verdict, verdict } from '../../form/checks'
 import { applyFieldErrors, dropDraft, readDraft, useDraft } from '../../form/draft'
 import { SecretRow, TextRow } from '../../form/fields'
+import { ClaudeChecks, GithubChecks, NameField } from '../../form/live'
 import {
   emptyProject,
   formField,
   type ProjectForm,
-  parseRepository,
   projectResolver,
   toCreate,
 } from '../../form/project'
@@ -77,29 +78,10 @@ export default function NewForm() {
   }, [setValue])
   useDraft(draftKey, form)
 
-  const [repository, token, apiUrl, key, baseUrl, model, driver] = useWatch({
-    control,
-    name: [
-      'repository',
-      'github_token',
-      'github_api_url',
-      'anthropic_api_key',
-      'anthropic_base_url',
-      'model',
-      'driver',
-    ],
-  })
-
-  // A whole address of another host says where its API is.
-  useEffect(() => {
-    const found = parseRepository(repository)
-    if (found?.apiUrl && !apiUrl) setValue('github_api_url', found.apiUrl, { shouldDirty: true })
-  }, [repository, apiUrl, setValue])
-
-  const github = useGithubCheck({ repository, token, apiUrl })
-  const usesClaude = driver === 'claude'
-  const claude = useClaudeCheck({ key: usesClaude ? key : '', baseUrl, model })
-  const models = claude.state.name === 'answered' ? claude.state.result.models : []
+  const driver = useWatch({ control, name: 'driver' })
+  const [github, setGithub] = useState<CheckState<GithubCheck>>({ name: 'none' })
+  const [claude, setClaude] = useState<CheckState<ClaudeCheck>>({ name: 'none' })
+  const models = claude.name === 'answered' ? claude.result.models : []
 
   const submit = handleSubmit(async (values) => {
     setFailure(null)
@@ -127,10 +109,10 @@ export default function NewForm() {
     setFailure(error)
   })
 
-  const githubVerdict = verdict(github.state)
-  const claudeVerdict = usesClaude ? verdict(claude.state) : 'ok'
+  const githubVerdict = verdict(github)
+  const claudeVerdict = driver === 'claude' ? verdict(claude) : 'ok'
   // A check that could not be made does not stand in the way; one that found a fault does.
-  const found = github.state.name === 'answered' && !github.state.result.ok
+  const found = github.name === 'answered' && !github.result.ok
   let why: string | null = null
   if (githubVerdict === 'none') why = t('new.why_repository')
   else if (githubVerdict === 'asking') why = t('check.asking')
@@ -182,22 +164,12 @@ export default function NewForm() {
                   placeholder="github_pat_…"
                 />
               </div>
-              <CheckList
-                state={github.state}
-                onAgain={github.again}
-                label={t('new.repository_checks')}
-              />
+              <GithubChecks onState={setGithub} />
               <LabelFields />
               <details className="advanced">
                 <summary>{t('form.advanced')}</summary>
                 <div className="form-stack">
-                  <TextRow
-                    control={control}
-                    name="name"
-                    label={t('form.name')}
-                    help={t('form.name_help')}
-                    placeholder={parseRepository(repository)?.repo}
-                  />
+                  <NameField />
                   <AddressFields />
                 </div>
               </details>
@@ -228,11 +200,7 @@ export default function NewForm() {
                   mono
                 />
               </div>
-              <CheckList
-                state={claude.state}
-                onAgain={claude.again}
-                label={t('new.claude_checks')}
-              />
+              <ClaudeChecks onState={setClaude} />
               <details className="advanced">
                 <summary>{t('form.advanced_claude')}</summary>
                 <div className="form-stack">

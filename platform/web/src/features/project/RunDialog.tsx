@@ -1,10 +1,11 @@
 /** Starting work by hand: an issue by its number, or a task in words. */
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
+import { type FormEvent, useId, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { useCreateExecutionMutation } from '../../api/executions'
 import type { ExecutionCreate, Project } from '../../api/types'
 import { Button } from '../../design/Button'
 import { ErrorNotice } from '../../design/feedback'
+import { focusOnMount } from '../../design/focus'
 import { useT } from '../../i18n/t'
 import Dialog from '../../overlay/Dialog'
 
@@ -12,13 +13,9 @@ export default function RunDialog({ project, onClose }: { project: Project; onCl
   const t = useT()
   const id = useId()
   const navigate = useNavigate()
-  const first = useRef<HTMLInputElement>(null)
   const [kind, setKind] = useState<'issue' | 'task'>('issue')
   const [key] = useState(() => crypto.randomUUID()) // a second press is the same wish
   const [create, { isLoading, error }] = useCreateExecutionMutation()
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the first field differs per kind
-  useEffect(() => first.current?.focus(), [kind])
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -49,7 +46,7 @@ export default function RunDialog({ project, onClose }: { project: Project; onCl
           <div className="field">
             <label htmlFor={`${id}i`}>{t('run.issue')}</label>
             <input
-              ref={first}
+              ref={focusOnMount}
               id={`${id}i`}
               className="input"
               name="issue"
@@ -69,7 +66,7 @@ export default function RunDialog({ project, onClose }: { project: Project; onCl
             <div className="field">
               <label htmlFor={`${id}t`}>{t('run.task_title')}</label>
               <input
-                ref={first}
+                ref={focusOnMount}
                 id={`${id}t`}
                 className="input"
                 name="title"

@@ -2,7 +2,7 @@
  *  leaving the page. */
 import { Bot, FolderGit2, OctagonAlert, SlidersHorizontal, Tags } from 'lucide-react'
 import { useEffect, useMemo, useState } from 'react'
-import { FormProvider, useForm, useFormContext, useWatch } from 'react-hook-form'
+import { FormProvider, useForm, useFormContext } from 'react-hook-form'
 import { useNavigate } from 'react-router'
 import { describe, describeField, isApiError } from '../../api/problem'
 import { useDeleteProjectMutation, useUpdateProjectMutation } from '../../api/projects'
@@ -11,9 +11,9 @@ import { Button } from '../../design/Button'
 import { ErrorNotice, Notice } from '../../design/feedback'
 import { RelativeTime } from '../../design/Time'
 import { toast } from '../../design/toast'
-import { CheckList, useClaudeCheck, useGithubCheck } from '../../form/checks'
 import { applyFieldErrors, dropDraft, readDraft, useDraft } from '../../form/draft'
 import { SecretRow, TextRow } from '../../form/fields'
+import { ClaudeChecks, GithubChecks } from '../../form/live'
 import {
   type FieldName,
   formField,
@@ -172,33 +172,6 @@ export default function SettingsTab({
     reset(fromProject(project), { keepDirtyValues: true })
   }, [project, base.version, reset])
 
-  const [repository, token, apiUrl, key, baseUrl, model, driver] = useWatch({
-    control,
-    name: [
-      'repository',
-      'github_token',
-      'github_api_url',
-      'anthropic_api_key',
-      'anthropic_base_url',
-      'model',
-      'driver',
-    ],
-  })
-  const touched = (...names: FieldName[]) => names.some((name) => changed.includes(name))
-  const github = useGithubCheck({
-    repository: touched('repository', 'github_token', 'github_api_url') ? repository : '',
-    token: token ?? '',
-    apiUrl: apiUrl ?? '',
-    project: project.id,
-  })
-  const askClaude = touched('anthropic_api_key', 'anthropic_base_url', 'model')
-  const claude = useClaudeCheck({
-    key: askClaude && driver === 'claude' ? (key ?? '') : '',
-    baseUrl: baseUrl ?? '',
-    model: model ?? '',
-    project: askClaude && driver === 'claude' ? project.id : undefined,
-  })
-
   const submit = handleSubmit(async (values) => {
     setFailure(null)
     setConflict(false)
@@ -285,11 +258,7 @@ export default function SettingsTab({
                   placeholder="github_pat_…"
                 />
               </div>
-              <CheckList
-                state={github.state}
-                onAgain={github.again}
-                label={t('new.repository_checks')}
-              />
+              <GithubChecks project={project.id} onlyWhenChanged />
               <details className="advanced">
                 <summary>{t('form.advanced')}</summary>
                 <AddressFields />
@@ -325,11 +294,7 @@ export default function SettingsTab({
                   mono
                 />
               </div>
-              <CheckList
-                state={claude.state}
-                onAgain={claude.again}
-                label={t('new.claude_checks')}
-              />
+              <ClaudeChecks project={project.id} onlyWhenChanged />
               <InstructionField />
               <ToolFields />
               <details className="advanced">

@@ -37,6 +37,12 @@ export default function ProjectsPage() {
 
   const none = list.data?.items.length === 0
   const filtered = Boolean(q || status || cursor)
+  if (list.error !== undefined && !list.data)
+    return (
+      <Page title={t('projects.title')}>
+        <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
+      </Page>
+    )
   return (
     <Page
       title={t('projects.title')}

@@ -1,0 +1,30 @@
+import { screen, within } from '@testing-library/react'
+import { describe, expect, it } from 'vitest'
+import { standIn } from '../../../test/msw/server'
+import { renderApp } from '../../../test/render'
+
+describe('the dashboard', () => {
+  it('puts what needs a person first', async () => {
+    renderApp('/')
+    const heading = await screen.findByRole('heading', { name: /対応が必要/ })
+    expect(heading).toHaveTextContent('4')
+    const list = heading.closest('section') as HTMLElement
+    expect(within(list).getByRole('link', { name: /回答する: 冪等キー/ })).toBeInTheDocument()
+    expect(list).toHaveTextContent('node-osaka-2')
+    expect(list).toHaveTextContent('保存されている Anthropic API キーが受け付けられません。')
+  })
+
+  it('gives the figures of the day', async () => {
+    renderApp('/')
+    await screen.findByText('$84.71')
+    expect(screen.getByText('93.9%')).toBeInTheDocument()
+  })
+
+  it('shows the first steps while there is nothing', async () => {
+    standIn().world.projects = []
+    standIn().world.executions = []
+    renderApp('/')
+    await screen.findByRole('heading', { name: '最初のプロジェクトを作成しましょう' })
+    expect(screen.getByRole('link', { name: /新規プロジェクト/ })).toBeInTheDocument()
+  })
+})

@@ -1,0 +1,114 @@
+import { act, screen, waitFor, within } from '@testing-library/react'
+import { describe, expect, it } from 'vitest'
+import { standIn } from '../../../test/msw/server'
+import { renderApp } from '../../../test/render'
+import type { Execution } from '../../api/types'
+import { applyExecution } from '../../realtime/apply'
+
+const execution = (status: Execution['status']): Execution => {
+  const found = standIn().world.executions.find((each) => each.status === status)
+  if (!found) throw new Error(status)
+  return found
+}
+
+describe('an execution', () => {
+  it('opens at its log while it runs and at its summary when it is over', async () => {
+    const running = renderApp(`/executions/${execution('running').id}`)
+    await screen.findByRole('log', { name: '実行ログ' })
+    expect(running.address()).toMatch(/\/log$/)
+    running.unmount()
+    const done = renderApp(`/executions/${execution('succeeded').id}`)
+    await screen.findByRole('heading', { name: '作業のまとめ' })
+    expect(done.address()).toMatch(/\/summary$/)
+  })
+
+  it('shows what came of it', async () => {
+    renderApp(`/executions/${execution('succeeded').id}`)
+    const links = await screen.findAllByRole('link', { name: /プルリクエスト #219/ })
+    expect(links[0]).toHaveAttribute('href', 'https://github.com/medamap/docs-site/pull/219')
+    expect(screen.getByText('poppo/issue-484', { selector: 'a code' })).toBeInTheDocument()
+    expect(screen.getByText('3 ファイル', { exact: false })).toHaveTextContent('+86 −12')
+    expect(screen.getByRole('table', { name: '試行の記録' })).toHaveTextContent('応答なし')
+    expect(screen.getByText('$1.27')).toBeInTheDocument()
+  })
+
+  it('says why it failed, what happens next, and where it is mended', async () => {
+    renderApp(`/executions/${execution('failed').id}`)
+    await screen.findByText('Claude API がキーを受け付けませんでした。')
+    expect(screen.getByText(/Anthropic API キーを置き換えて/)).toBeInTheDocument()
+    expect(screen.getByText(/HTTP 401/)).toBeInTheDocument()
+    expect(screen.getByRole('link', { name: '設定を開く' })).toHaveAttribute(
+      'href',
+      '/projects/mobile-app/settings',
+    )
+  })
+
+  it('shows the question and where to answer', async () => {
+    const asking = execution('waiting_input')
+    renderApp(`/executions/${asking.id}`)
+    const box = await screen.findByRole('region', { name: '確認したいことがあります' })
+    expect(within(box).getByText('24 時間')).toBeInTheDocument()
+    expect(within(box).getByRole('link', { name: /Issue で回答する/ })).toHaveAttribute(
+      'href',
+      `${asking.issue_url}#issue-comment-box`,
+    )
+  })
+
+  it('says why it waits', async () => {
+    renderApp(`/executions/${execution('queued').id}/summary`)
+    await screen.findByText('待機している理由')
+  })
+
+  it('is cancelled after a question', async () => {
+    const running = execution('running')
+    const { user } = renderApp(`/executions/${running.id}/summary`)
+    await user.click(await screen.findByRole('button', { name: '実行を中止' }))
+    const dialog = await screen.findByRole('alertdialog', { name: 'この実行を中止しますか？' })
+    expect(within(dialog).getByRole('button', { name: '実行を続ける' })).toHaveFocus()
+    await user.click(within(dialog).getByRole('button', { name: '実行を中止' }))
+    await screen.findByRole('button', { name: '中止しています…' })
+    expect(running.status).toBe('cancelling')
+  })
+
+  it('is run again in the same or a fresh session', async () => {
+    const failed = execution('failed')
+    const { user, address } = renderApp(`/executions/${failed.id}`)
+    await user.click(await screen.findByRole('button', { name: '再実行' }))
+    const dialog = await screen.findByRole('dialog', { name: '再実行の方法' })
+    await user.click(within(dialog).getByLabelText(/新しいセッションで最初から/))
+    await user.click(within(dialog).getByRole('button', { name: '再実行' }))
+    await waitFor(() => expect(address()).not.toContain(failed.id))
+    const sent = standIn().calls.find((c) => c.path.endsWith('/retry'))
+    expect(sent?.body).toEqual({ session: 'fresh' })
+  })
+
+  it('follows live events, and an old one changes nothing', async () => {
+    const running = execution('running')
+    const { store } = renderApp(`/executions/${running.id}/summary`)
+    await screen.findByRole('button', { name: '実行を中止' })
+    const done: Execution = {
+      ...running,
+      status: 'succeeded',
+      summary: '直しました',
+      completed_at: new Date().toISOString(),
+      updated_at: new Date().toISOString(),
+    }
+    Object.assign(running, done)
+    act(() => applyExecution(store, done))
+    await screen.findByRole('button', { name: '再実行' })
+    act(() =>
+      applyExecution(store, { ...done, status: 'running', updated_at: '2020-01-01T00:00:00Z' }),
+    )
+    expect(screen.getByRole('button', { name: '再実行' })).toBeInTheDocument()
+  })
+
+  it('is not found', async () => {
+    renderApp('/executions/01JD0000000000000000000000')
+    await screen.findByRole('heading', { name: 'ページが見つかりません' })
+  })
+
+  it('names itself in the window title', async () => {
+    renderApp(`/executions/${execution('failed').id}`)
+    await waitFor(() => expect(document.title).toBe('#485 失敗 · mobile-app · PoppoBuilder'))
+  })
+})

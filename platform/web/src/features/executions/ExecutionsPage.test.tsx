@@ -1,0 +1,62 @@
+import { screen, waitFor } from '@testing-library/react'
+import { describe, expect, it } from 'vitest'
+import { standIn } from '../../../test/msw/server'
+import { renderApp } from '../../../test/render'
+
+describe('executions', () => {
+  it('say why they wait or failed', async () => {
+    renderApp('/executions')
+    await screen.findByText('このプロジェクトの同時実行数（2 件）に達しているため待っています。')
+    expect(screen.getByText('Claude API がキーを受け付けませんでした。')).toBeInTheDocument()
+  })
+
+  it('are filtered by status, in the address', async () => {
+    const { user, address } = renderApp('/executions')
+    await screen.findByRole('link', { name: 'Dark mode flickers on first load' })
+    await user.click(screen.getByRole('link', { name: '失敗' }))
+    await waitFor(() =>
+      expect(
+        screen.queryByRole('link', { name: 'Dark mode flickers on first load' }),
+      ).not.toBeInTheDocument(),
+    )
+    expect(address()).toBe('/executions?status=failed%2Ctimed_out%2Cbudget_exhausted')
+    expect(screen.getByRole('link', { name: '失敗' })).toHaveAttribute('aria-current', 'true')
+  })
+
+  it('are filtered by project', async () => {
+    const { user, address } = renderApp('/executions')
+    await screen.findByRole('option', { name: 'docs-site' })
+    await user.selectOptions(screen.getByLabelText('プロジェクト'), 'docs-site')
+    await waitFor(() => expect(address()).toBe('/executions?project=docs-site'))
+    await waitFor(() =>
+      expect(screen.queryByText('クラッシュレポートを Sentry に送る')).not.toBeInTheDocument(),
+    )
+  })
+
+  it('link to their pull request in a new tab', async () => {
+    renderApp('/executions')
+    const link = await screen.findByRole('link', { name: /#219/ })
+    expect(link).toHaveAttribute('href', 'https://github.com/medamap/docs-site/pull/219')
+    expect(link).toHaveAttribute('rel', expect.stringContaining('noreferrer'))
+  })
+
+  it('say what to do while there are none', async () => {
+    standIn().world.executions = []
+    renderApp('/executions')
+    await screen.findByRole('heading', { name: 'まだ実行はありません' })
+  })
+
+  it('move with J and K and open with Enter', async () => {
+    const { user } = renderApp('/executions')
+    const first = await screen.findByRole('link', { name: 'Webhook の署名検証を追加する' })
+    const { handleKey } = await import('../../keys/registry')
+    handleKey(new KeyboardEvent('keydown', { key: 'j' }), true)
+    expect(first).toHaveFocus()
+    handleKey(new KeyboardEvent('keydown', { key: 'j' }), true)
+    expect(first).not.toHaveFocus()
+    handleKey(new KeyboardEvent('keydown', { key: 'k' }), true)
+    expect(first).toHaveFocus()
+    await user.keyboard('{Enter}')
+    await screen.findByRole('heading', { name: /Webhook の署名検証を追加する/ })
+  })
+})

@@ -1,0 +1,130 @@
+import { screen, waitFor, within } from '@testing-library/react'
+import { describe, expect, it } from 'vitest'
+import { standIn } from '../../../test/msw/server'
+// The form's chunk is large: load it before the clock of the first test runs.
+import './NewForm'
+import { renderApp } from '../../../test/render'
+import { problem } from '../../../test/standin/platform'
+
+const submit = () => screen.getByRole('button', { name: /プロジェクトを作成/ })
+const checks = () => screen.findByRole('list', { name: 'リポジトリの確認結果' })
+
+describe('making a project', () => {
+  it('checks the repository while typing and makes the project', async () => {
+    const { user, address } = renderApp('/projects/new')
+    await user.type(
+      await screen.findByRole('textbox', { name: 'リポジトリ' }),
+      'medamap/shop-front',
+    )
+    await user.type(screen.getByLabelText('GitHub アクセストークン'), 'github_pat_1')
+    expect(await checks()).toHaveTextContent('見つかりました')
+    await user.type(screen.getByLabelText('Anthropic API キー'), 'sk-ant-good')
+    await screen.findByText('キーは有効です')
+    await waitFor(() => expect(submit()).not.toHaveAttribute('aria-disabled'))
+    await user.click(submit())
+    await waitFor(() => expect(address()).toBe('/projects/shop-front'))
+    const sent = standIn().calls.find((c) => c.method === 'POST' && c.path === '/api/projects')
+    expect(sent?.body).toMatchObject({
+      github_owner: 'medamap',
+      github_repo: 'shop-front',
+      github_token: 'github_pat_1',
+      anthropic_api_key: 'sk-ant-good',
+      trigger_label: 'poppo',
+    })
+  })
+
+  it('asks once when typing stops, not at every letter', async () => {
+    const { user } = renderApp('/projects/new')
+    await user.type(
+      await screen.findByRole('textbox', { name: 'リポジトリ' }),
+      'medamap/shop-front',
+    )
+    await checks()
+    const asked = standIn().calls.filter((c) => c.path === '/api/checks/github')
+    expect(asked).toHaveLength(1)
+  })
+
+  it('does not make a project whose repository is not there', async () => {
+    const { user } = renderApp('/projects/new')
+    await user.type(await screen.findByRole('textbox', { name: 'リポジトリ' }), 'medamap/missing')
+    expect(await checks()).toHaveTextContent('medamap/missing が見つかりません')
+    expect(submit()).toHaveAttribute('aria-disabled', 'true')
+    await user.click(submit())
+    expect(standIn().calls.some((c) => c.method === 'POST' && c.path === '/api/projects')).toBe(
+      false,
+    )
+  })
+
+  it('shows what the server finds at its field', async () => {
+    standIn().plan(
+      'POST',
+      '/api/projects',
+      problem(400, 'invalid', 'Bad', {
+        errors: [{ field: 'trigger_label', code: 'duplicate', detail: 'is taken' }],
+      }),
+    )
+    const { user } = renderApp('/projects/new')
+    await user.type(
+      await screen.findByRole('textbox', { name: 'リポジトリ' }),
+      'medamap/shop-front',
+    )
+    await checks()
+    await user.click(submit())
+    const field = screen.getByLabelText('トリガーのラベル')
+    await waitFor(() => expect(field).toHaveAttribute('aria-invalid', 'true'))
+    expect(field).toHaveAccessibleDescription(/すでに使われています/)
+  })
+
+  it('says that a repository is taken', async () => {
+    const { user } = renderApp('/projects/new')
+    await user.type(await screen.findByRole('textbox', { name: 'リポジトリ' }), 'medamap/docs-site')
+    await checks()
+    await user.click(submit())
+    await waitFor(() =>
+      expect(screen.getByRole('textbox', { name: 'リポジトリ' })).toHaveAccessibleDescription(
+        /このリポジトリのプロジェクトはすでにあります/,
+      ),
+    )
+  })
+
+  it('keeps a draft without secrets', async () => {
+    const first = renderApp('/projects/new')
+    await first.user.type(
+      await screen.findByRole('textbox', { name: 'リポジトリ' }),
+      'medamap/shop-front',
+    )
+    await first.user.type(screen.getByLabelText('GitHub アクセストークン'), 'github_pat_secret')
+    await checks()
+    first.unmount()
+    expect(JSON.stringify(sessionStorage)).not.toContain('github_pat_secret')
+    renderApp('/projects/new')
+    await screen.findByText('下書きを復元しました')
+    expect(screen.getByRole('textbox', { name: 'リポジトリ' })).toHaveValue('medamap/shop-front')
+    expect(screen.getByLabelText('GitHub アクセストークン')).toHaveValue('')
+  })
+
+  it('finds the API of another host in a pasted address', async () => {
+    const { user } = renderApp('/projects/new')
+    await user.click(await screen.findByRole('textbox', { name: 'リポジトリ' }))
+    await user.paste('https://ghe.example/team/app')
+    await user.click(screen.getAllByText('詳細設定')[0] as HTMLElement)
+    expect(screen.getByLabelText('GitHub API のアドレス')).toHaveValue('https://ghe.example/api/v3')
+  })
+
+  it('tells a viewer why not', async () => {
+    standIn().user = standIn().makeUser('guest', 'viewer', 'ja')
+    renderApp('/projects/new')
+    await screen.findByText('この操作の権限がありません')
+    expect(screen.queryByRole('textbox', { name: 'リポジトリ' })).not.toBeInTheDocument()
+  })
+
+  it('marks a wrong number at once', async () => {
+    const { user } = renderApp('/projects/new')
+    const field = await screen.findByLabelText('同時実行数')
+    await user.clear(field)
+    await user.type(field, '0')
+    await user.tab()
+    await waitFor(() => expect(field).toHaveAccessibleDescription(/1 から 100/))
+    expect(within(document.body).getByRole('main')).toBeInTheDocument()
+  })
+})
