@@ -171,18 +171,34 @@ int pb_message_gate_pass(struct pb_message_gate *gate, enum pb_message_end sende
     return 0;
 }
 
-void pb_message_begin(struct pb_message_builder *b, struct pb_buf *buf, enum pb_message_type type,
-                      const char *project)
+static void put_header(struct pb_buf *buf, enum pb_message_type type, const char *project)
 {
     char header[PB_MESSAGE_HEADER_BYTES] = {MAGIC, (char)type};
     size_t project_len = project ? strlen(project) : 0;
 
     assert(find_row((unsigned)type) && project_len < PB_MESSAGE_PROJECT_TEXT);
-    *b = (struct pb_message_builder){.buf = buf, .start = buf->len};
     write_be16(header + 2, project_len);
     pb_buf_bytes(buf, header, sizeof(header));
     if (project_len > 0)
         pb_buf_bytes(buf, project, project_len);
+}
+
+/* `start` is where the frame begins, `body_len` what it has of body. */
+static void finish_frame(struct pb_buf *buf, size_t start, size_t body_len)
+{
+    if (pb_buf_failed(buf))
+        return;
+    if (buf->len - start > PB_MESSAGE_FRAME_MAX)
+        buf->failed = true;
+    else
+        write_be32(buf->data + start + 4, body_len);
+}
+
+void pb_message_begin(struct pb_message_builder *b, struct pb_buf *buf, enum pb_message_type type,
+                      const char *project)
+{
+    *b = (struct pb_message_builder){.buf = buf, .start = buf->len};
+    put_header(buf, type, project);
     b->body_start = buf->len;
     pb_json_writer_init(&b->json, buf);
     pb_json_begin_object(&b->json, NULL);
@@ -193,18 +209,20 @@ void pb_message_end(struct pb_message_builder *b, const void *blob, size_t blob_
     size_t body_len;
 
     pb_json_end_object(&b->json);
-    if (pb_buf_failed(b->buf))
-        return;
     body_len = b->buf->len - b->body_start;
     if (blob_len > 0)
         pb_buf_bytes(b->buf, blob, blob_len);
-    if (pb_buf_failed(b->buf))
-        return;
-    if (b->buf->len - b->start > PB_MESSAGE_FRAME_MAX) {
-        b->buf->failed = true;
-        return;
-    }
-    write_be32(b->buf->data + b->start + 4, body_len);
+    finish_frame(b->buf, b->start, body_len);
+}
+
+void pb_message_put(struct pb_buf *buf, enum pb_message_type type, const char *project,
+                    const char *body, size_t body_len)
+{
+    size_t start = buf->len;
+
+    put_header(buf, type, project);
+    pb_buf_bytes(buf, body, body_len);
+    finish_frame(buf, start, body_len);
 }
 
 int pb_attempt_ref_read(const struct pb_json *body, struct pb_attempt_ref *ret_ref,

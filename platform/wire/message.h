@@ -141,6 +141,10 @@ void pb_message_begin(struct pb_message_builder *b, struct pb_buf *buf, enum pb_
 /* Fails the buffer when the frame is longer than PB_MESSAGE_FRAME_MAX. */
 void pb_message_end(struct pb_message_builder *b, const void *blob, size_t blob_len);
 
+/* A frame whose body is JSON text already: stored, or passed on. */
+void pb_message_put(struct pb_buf *buf, enum pb_message_type type, const char *project,
+                    const char *body, size_t body_len);
+
 /* What every message about an attempt begins with. Texts are borrowed from the body. */
 struct pb_attempt_ref {
     const char *execution; /* a valid ULID */
