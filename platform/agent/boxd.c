@@ -329,8 +329,7 @@ static void serve(struct boxd *boxd, int client, uid_t peer)
                     op_word(request.op));
         reply(client, 0, &err);
     } else {
-        pb_log_debug("boxd", "slot=%u %s pid=%d", request.slot, op_word(request.op),
-                     call.pid);
+        pb_log_debug("boxd", "slot=%u %s pid=%d", request.slot, op_word(request.op), call.pid);
         reply(client, call.pid, NULL);
     }
 out:

@@ -109,10 +109,12 @@ static int read_reply(int sock, pid_t *ret_pid, struct pb_error *err)
     struct pb_boxd_reply reply;
 
     if (pb_fd_message_receive(sock, &reply, sizeof(reply), &message, err) != 1)
-        return pb_fail(err, PB_ERROR_TIMEOUT, "poppo-boxd did not answer");
+        return pb_fail_reason(err, PB_ERROR_TIMEOUT, PB_SPAWN_BOXD_GONE,
+                              "poppo-boxd did not answer");
     pb_fd_message_close(&message);
     if (message.len != sizeof(reply) || reply.version != PB_BOXD_VERSION)
-        return pb_fail(err, PB_ERROR_UNAVAILABLE, "poppo-boxd ended before it answered");
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, PB_SPAWN_BOXD_GONE,
+                              "poppo-boxd ended before it answered");
     reply.reason[sizeof(reply.reason) - 1] = '\0';
     reply.message[sizeof(reply.message) - 1] = '\0';
     if (reply.code != 0)

@@ -14,6 +14,9 @@
 #include "agent/project_dirs.h"
 #include "base/error.h"
 
+/* Reason of an error: poppo-boxd died with the request in its hands, which may have been done or not. */
+#define PB_SPAWN_BOXD_GONE "boxd_gone"
+
 struct pb_spawn;
 
 struct pb_spawn_options {

@@ -29,7 +29,10 @@ enum {
     PAUSE_MS = 5,
     WORD_MAX = 64,
     EXIT_MAX = 8 << 10,
+    SPAWN_ATTEMPTS = 3,
 };
+
+#define SHIM_SAID_NOTHING "sandbox"
 
 /* ---- handle ---- */
 
@@ -178,7 +181,7 @@ static int wait_ready(int fd, struct pb_error *err)
     answer = pb_json_parse(pb_buf_string(&text), text.len, &unread);
     problem = pb_json_text(answer, "error", NULL);
     if (!answer)
-        (void)pb_fail_reason(err, PB_ERROR_INTERNAL, "sandbox",
+        (void)pb_fail_reason(err, PB_ERROR_INTERNAL, SHIM_SAID_NOTHING,
                              "poppo-shim ended before it was ready");
     else if (problem)
         (void)pb_fail_reason(err, PB_ERROR_UNAVAILABLE, pb_json_text(answer, "reason", "sandbox"),
@@ -191,27 +194,38 @@ out:
     return r;
 }
 
+static int spawn_once(const struct pb_task_host *host, const struct pb_task *task, int plan,
+                      int listener, bool *ret_was_lost, struct pb_error *err)
+{
+    int ready[2];
+    int r;
+
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return pb_fail_errno(err, "make a pipe");
+    r = pb_spawn_shim(host->spawn, host->dirs->slot, plan, task->rundir, ready[1], listener, err);
+    *ret_was_lost = r < 0 && pb_text_equal(err->reason, PB_SPAWN_BOXD_GONE);
+    pb_close(&ready[1]); /* or we would never see its end */
+    if (r == 0 || *ret_was_lost) {
+        r = wait_ready(ready[0], err);
+        *ret_was_lost = *ret_was_lost && r < 0 && pb_text_equal(err->reason, SHIM_SAID_NOTHING);
+    }
+    pb_close(&ready[0]);
+    return r;
+}
+
+/* When poppo-boxd dies in the middle, the other end of the pipe tells whether a shim was started: one that was
+ * answers, and if there is none nobody holds it open. */
 static int spawn_shim(const struct pb_task_host *host, const struct pb_task *task,
                       const struct pb_task_spec *spec, struct pb_error *err)
 {
-    int ready[2] = {-1, -1};
     int plan = make_plan(spec, err);
+    bool was_lost = true;
     int r = -1;
 
     if (plan < 0)
-        goto out;
-    if (pipe2(ready, O_CLOEXEC) < 0) {
-        (void)pb_fail_errno(err, "make a pipe");
-        goto out;
-    }
-    if (pb_spawn_shim(host->spawn, host->dirs->slot, plan, task->rundir, ready[1],
-                      spec->listener > 0 ? spec->listener : -1, err) < 0)
-        goto out;
-    pb_close(&ready[1]); /* or we would never see its end */
-    r = wait_ready(ready[0], err);
-out:
-    pb_close(&ready[0]);
-    pb_close(&ready[1]);
+        return -1;
+    for (int attempt = 0; was_lost && attempt < SPAWN_ATTEMPTS; attempt++)
+        r = spawn_once(host, task, plan, spec->listener > 0 ? spec->listener : -1, &was_lost, err);
     pb_close(&plan);
     return r;
 }
