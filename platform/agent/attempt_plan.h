@@ -47,7 +47,8 @@ struct pb_attempt_plan {
     const char *const *disallowed_tools;
     const char *const *command; /* argv, or the noop driver's settings */
     const char *anthropic_base_url;
-    const char *const *env; /* "NAME=value", NULL-terminated: the project's own variables */
+    const char *const *env;         /* "NAME=value", NULL-terminated: the project's own variables */
+    const char *const *env_secrets; /* names of those whose values are not for the log */
 
     int64_t wall_ms;    /* 0 = none */
     int64_t silence_ms; /* 0 = none */
@@ -56,5 +57,9 @@ struct pb_attempt_plan {
 /* Texts are copied into the arena. INVALID with the member's name otherwise. */
 int pb_attempt_plan_read(const struct pb_json *body, struct pb_arena *arena,
                          struct pb_attempt_plan **ret_plan, struct pb_error *err) PB_MUST_CHECK;
+
+/* The object of variables by itself: as it comes again after a restart, when the runner has forgotten it. */
+int pb_attempt_plan_read_env(const struct pb_json *object, struct pb_arena *arena,
+                             const char *const **ret_env, struct pb_error *err) PB_MUST_CHECK;
 
 #endif

@@ -394,9 +394,9 @@ static void stop_deadline(void *arg)
         pb_log_fail(PB_LOG_ERROR, "supervisor", &err, "project=%s", agent->project);
 }
 
-static void stop_now(struct pb_project_agent *agent)
+static void stop_now(struct pb_project_agent *agent, const char *op)
 {
-    tell_op(agent, "stop", -1);
+    tell_op(agent, op, -1);
     pb_loop_timer_cancel(&agent->timer);
     agent->timer =
         pb_loop_timer_start(agent->supervisor->loop, STOP_GRACE_MS, 0, stop_deadline, agent);
@@ -417,7 +417,7 @@ void pb_project_agent_unwish(struct pb_project_agent *agent, bool remove_data_to
         return;
     }
     if (agent->remove)
-        stop_now(agent);
+        stop_now(agent, "remove");
     else
         tell_op(agent, "drain", -1); /* work that runs is finished first */
     enter(agent, PB_AGENT_STOPPING);
@@ -436,7 +436,7 @@ void pb_project_agent_restart(struct pb_project_agent *agent)
     }
     agent->again = true;
     enter(agent, PB_AGENT_STARTING);
-    stop_now(agent);
+    stop_now(agent, "stop");
 }
 
 void pb_project_agent_free_all(struct pb_supervisor *s)

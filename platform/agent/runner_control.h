@@ -10,6 +10,7 @@
  *   {"op":"link"} + descriptor   a stream pair to poppo-link (agent/frame_pipe.h). It lives as long as one
  *        connection to the platform: its end means "offline", a new one means "say everything unanswered again"
  *   {"op":"drain"}   take nothing new, end when nothing is left to do
+ *   {"op":"remove"}  end everything that runs and forget it, then end: the project goes away
  *   {"op":"stop"}    end now; what runs in shims goes on without you
  *   (end of file)    as "stop": the supervisor has died
  *

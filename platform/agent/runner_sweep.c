@@ -1,0 +1,126 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/runner_private.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/text.h"
+
+enum { END_PATIENCE_MS = 3000, PAUSE_MS = 10, REMOVE_WALL_MS = 60000 };
+
+static void ignore_grew(void *arg)
+{
+    (void)arg;
+}
+
+static void on_ended(void *arg, const struct pb_task_exit *exit)
+{
+    (void)exit;
+    pb_loop_stop(arg);
+}
+
+static void give_up(void *arg)
+{
+    pb_loop_stop(arg);
+}
+
+/* Kills and waits, so that nothing of an earlier life works beside us. */
+static void end_task(struct pb_runner *runner, const char *rundir)
+{
+    static const struct pb_task_events EVENTS = {.grew = ignore_grew, .ended = on_ended};
+    struct pb_loop *loop = NULL;
+    struct pb_task *task;
+    struct pb_loop_timer *deadline = NULL;
+    struct pb_error err;
+
+    if (pb_task_adopt(&runner->task_host, rundir, &task, &err) < 0)
+        return; /* it never began */
+    loop = pb_loop_new(&err);
+    if (loop && pb_task_signal(task, PB_TASK_KILL, &err) == 0 &&
+        pb_task_watch(task, loop, &EVENTS, loop, &err) == 0) {
+        deadline = pb_loop_timer_start(loop, END_PATIENCE_MS, 0, give_up, loop);
+        pb_loop_run(loop);
+    }
+    pb_loop_timer_cancel(&deadline);
+    pb_task_close(task);
+    pb_loop_free(loop);
+}
+
+static void end_runs(struct pb_runner *runner, const char *attempt_dir)
+{
+    DIR *dir = opendir(attempt_dir);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        char path[PB_PROJECT_PATH_TEXT];
+
+        if (!pb_text_starts(entry->d_name, "run-"))
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", attempt_dir, entry->d_name);
+        end_task(runner, path);
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+/* Folders inside exchange/ that the task user made can be removed by that user only. */
+static void remove_as_task(struct pb_runner *runner, const char *path)
+{
+    const char *const argv[] = {"rm", "-rf", "--", path, NULL};
+    const char *const envp[] = {"PATH=/usr/bin:/bin", NULL};
+    struct pb_task_spec spec = {
+        .argv = argv, .envp = envp, .cwd = "/", .wall_ms = REMOVE_WALL_MS, .listener = -1};
+    struct pb_task_exit end;
+    struct pb_error err;
+
+    if (pb_task_run(&runner->task_host, &spec, NULL, NULL, &end, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "runner", &err, "remove %s", path);
+}
+
+static void remove_folder(struct pb_runner *runner, const char *path)
+{
+    char exchange[PB_PROJECT_PATH_TEXT + 32];
+    struct pb_error err;
+
+    if (pb_fs_remove_tree(AT_FDCWD, path, &err) == 0)
+        return;
+    (void)snprintf(exchange, sizeof(exchange), "%s/exchange", path);
+    remove_as_task(runner, exchange);
+    if (pb_fs_remove_tree(AT_FDCWD, path, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "runner", &err, "remove %s", path);
+}
+
+static bool is_known(const char *name, const struct pb_journal_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pb_text_equal(rows[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+void pb_runner_sweep(struct pb_runner *runner, const struct pb_journal_row *rows, size_t count)
+{
+    DIR *dir = opendir(runner->dirs.attempts);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        char path[PB_PROJECT_PATH_TEXT];
+
+        if (entry->d_name[0] == '.' || is_known(entry->d_name, rows, count))
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", runner->dirs.attempts, entry->d_name);
+        if (pb_text_starts(entry->d_name, "brief-"))
+            end_task(runner, path);
+        else
+            end_runs(runner, path);
+        remove_folder(runner, path);
+    }
+    if (dir)
+        (void)closedir(dir);
+}
