@@ -179,11 +179,11 @@ class Installation:
         self.launcher = None
         if user is not None:
             os.chown(self.folder, user, user)
-        self.settings = {
+        self.settings = {  # users and ports of their own, so that installations do not meet
             "listen": f"127.0.0.1:{self.port}", "data_dir": self.data, "key_file": self.folder / "keys" / "master.key",
             "run_dir": self.folder / "run", "github_api_url": github.url, "github_git_url": github.url,
             "anthropic_base_url": messages.url, "claude_path": claude_path or claude(), "min_poll_interval": "200ms",
-            "uid_base": 1_910_000_000 + (os.getpid() % 1000) * 10_000, "port_base": 20_000 + (self.port % 1000) * 10, **settings,
+            "uid_base": 1_910_000_000 + self.port * 10_000, "port_base": 12_000 + (self.port % 2_000) * 10, **settings,
         }
 
     def start(self):
@@ -223,8 +223,8 @@ class Installation:
     # -- processes ---------------------------------------------------------
 
     def processes(self, name=None):
-        """Pids of everything that belongs to this installation (by its folder in the command line or cwd, and their
-        descendants), or of the programs of that name among them."""
+        """Pids of everything that belongs to this installation (by its folder in the command line or cwd, by the users
+        of its projects, and their descendants), or of the programs of that name among them."""
         table = {}
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -239,11 +239,16 @@ class Installation:
                 except OSError:
                     cwd = ""
                 state = stat[stat.rindex(")") + 2]
+                uid = uid_of(entry)
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            table[int(entry.name)] = (comm, parent, words, cwd, state)
+            table[int(entry.name)] = (comm, parent, words, cwd, state, uid)
         mark = str(self.folder)
-        ours = {pid for pid, row in table.items() if mark in row[2] or row[3].startswith(mark)}
+        first = self.settings["uid_base"]
+        ours = {
+            pid for pid, row in table.items()
+            if mark in row[2] or row[3].startswith(mark) or first <= row[5] < first + 6000 or row[5] == self.user
+        }
         grown = True
         while grown:
             more = {pid for pid, row in table.items() if row[1] in ours} - ours
@@ -337,6 +342,12 @@ class Installation:
             if not more:
                 return got
             got += more
+
+
+def uid_of(entry):
+    """The user of a process; its folder in /proc belongs to root when it is not dumpable."""
+    line = next(line for line in (entry / "status").read_text().splitlines() if line.startswith("Uid:"))
+    return int(line.split()[1])
 
 
 def ordinary_user():

@@ -207,14 +207,14 @@ def test_the_wall_clock_is_kept(platform, github):
     number = github.issue("Go [[poppo-rig: sleep=120]]")
     done = failed(platform, github, "wall_clock", issue=number)
     assert done["status"] == "timed_out"
-    until("nothing is left", lambda: not platform.processes("claude") and not platform.processes("sleep"))
+    until("nothing is left", lambda: not platform.processes("claude") and not platform.processes("tail"))
 
 
 def test_what_a_run_leaves_behind_is_ended(platform, github):
     platform.project()
     github.issue("Go [[poppo-rig: leave]]")
     platform.wait(1, "succeeded")
-    until("nothing is left", lambda: not platform.processes("sleep"))
+    until("nothing is left", lambda: not platform.processes("tail"))
 
 
 def test_a_cli_that_talks_nonsense_is_said(github, messages, tmp_path):

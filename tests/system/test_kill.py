@@ -38,7 +38,7 @@ def reach(platform, stage):
         return platform.execution(1)
     if stage == "running":
         running = platform.wait(1, "running", "succeeded")
-        until("the tool runs", lambda: platform.processes("sleep") or platform.execution(1)["status"] == "succeeded")
+        until("the tool runs", lambda: platform.processes("tail") or platform.execution(1)["status"] == "succeeded")
         return running
     return until("it publishes", lambda: next((e for e in [platform.execution(1)] if e["head_sha"] or e["status"] == "succeeded" or any(a["status"] in ("publishing", "ended") for a in e.get("attempts", []))), None), 60)
 
@@ -64,7 +64,7 @@ def test_nothing_is_lost_or_doubled(platform, github, program, stage):
     assert platform.lines(done)[: len(acked)] == acked, "an acknowledged line is gone or changed"
     assert len(platform.executions()) == 1
     assert github.git("show", f"{done['branch']}:notes/issue-{number}.md").splitlines().count("slept") >= 1
-    until("nothing is left", lambda: not platform.processes("claude") and not platform.processes("sleep"))
+    until("nothing is left", lambda: not platform.processes("claude") and not platform.processes("tail"))
 
 
 def settled(github, number):
@@ -91,7 +91,7 @@ def test_the_platform_may_be_away_while_claude_works(platform, github):
     platform.project()
     number = github.issue("Work [[poppo-rig: sleep=3]]")
     platform.wait(1, "running")
-    until("the tool runs", lambda: platform.processes("sleep"))
+    until("the tool runs", lambda: platform.processes("tail"))
     platform.stop()
     until("the run goes on to its end", lambda: not platform.processes("claude"), 60)
     platform.start()

@@ -123,10 +123,10 @@ def test_cancel_ends_a_run_and_leaves_nothing_behind(platform, github):
     platform.project()
     number = github.issue("Slow [[poppo-rig: sleep=300]]")
     running = platform.wait(1, "running")
-    until("the tool runs", lambda: platform.processes("sleep"))
+    until("the tool runs", lambda: platform.processes("tail"))
     platform.api("POST", f"/api/executions/{running['id']}/cancel")
     platform.wait(1, "cancelled", deadline=30)
-    until("nothing of the run is left", lambda: not platform.processes("claude") and not platform.processes("sleep"))
+    until("nothing of the run is left", lambda: not platform.processes("claude") and not platform.processes("tail"))
     settled(github, number, "failed")
 
 

@@ -5,10 +5,11 @@
 import { DEMO_JOBS } from './demo-jobs.mjs';
 
 const MARKER = /\[\[poppo-rig:([^\]]*)\]\]/g;
+const REFERENCE = /\n(?:For reference, issue|参考: Issue) #/; // the platform repeats an issue behind a comment
 
 // { error: '529', times: '2', write: 'a.txt', … }; values may be "quoted".
 export function orders(text) {
-  const found = [...text.matchAll(MARKER)].at(-1);
+  const found = [...text.split(REFERENCE)[0].matchAll(MARKER)].at(-1);
   if (!found) return {};
   const pairs = [...found[1].matchAll(/([\w-]+)(?:=(?:"([^"]*)"|(\S+)))?/g)];
   return Object.fromEntries(pairs.map(([, key, quoted, bare]) => [key, quoted ?? bare ?? 'yes']));
@@ -65,8 +66,8 @@ const BY_ORDER = {
     say('done'),
   ],
   lines: (now, order) => [bash(`seq 1 ${Number(order.lines)}`, 'Printing lines.'), say('printed')],
-  sleep: (now, order) => [
-    bash(`sleep ${Number(order.sleep)}`, 'Taking a while.', { timeout: 600000 }),
+  sleep: (now, order) => [ // not `sleep`: the CLI refuses a long one
+    bash(`timeout ${Number(order.sleep)} tail -f /dev/null; true`, 'Taking a while.', { timeout: 600000 }),
     bash(`mkdir -p notes && echo slept >> notes/issue-${now.issue}.md`, 'Writing it down.'),
     say('slept'),
   ],
@@ -75,7 +76,7 @@ const BY_ORDER = {
     say(`wrote ${order.write}`),
   ],
   run: (now, order) => [bash(order.run, 'Running.'), say('ran')],
-  leave: () => [bash('(setsid nohup sleep 600 >/dev/null 2>&1 &) ; echo left', 'Leaving something behind.'), say('left')],
+  leave: () => [bash('(setsid nohup tail -f /dev/null >/dev/null 2>&1 &) ; echo left', 'Leaving something behind.'), say('left')],
   loop: () => [bash('true', 'Again.')],
 };
 
