@@ -391,15 +391,23 @@ static void multi_close(struct pb_http_multi *multi)
     pb_loop_timer_cancel(&multi->timer);
 }
 
+void pb_http_client_stop(struct pb_http_client *client)
+{
+    bool was_closing;
+
+    pthread_mutex_lock(&client->lock);
+    was_closing = client->is_closing;
+    client->is_closing = true;
+    pthread_mutex_unlock(&client->lock);
+    if (!was_closing && client->thread && !pb_loop_post(client->loop, close_now, client))
+        pb_loop_stop(client->loop);
+}
+
 void pb_http_client_free(struct pb_http_client *client)
 {
     if (!client)
         return;
-    pthread_mutex_lock(&client->lock);
-    client->is_closing = true;
-    pthread_mutex_unlock(&client->lock);
-    if (client->thread && !pb_loop_post(client->loop, close_now, client))
-        pb_loop_stop(client->loop);
+    pb_http_client_stop(client);
     pb_thread_join(&client->thread);
     multi_close(&client->calls);
     multi_close(&client->streams);

@@ -43,7 +43,9 @@ struct pb_http_answer {
 
 struct pb_http_client *pb_http_client_new(const char *user_agent, const char *ca_file,
                                           struct pb_error *err) PB_MUST_CHECK;
-void pb_http_client_free(struct pb_http_client *client); /* running calls end with UNAVAILABLE */
+/* Running calls end with UNAVAILABLE, later ones are refused with it; the client stays valid. Any thread. */
+void pb_http_client_stop(struct pb_http_client *client);
+void pb_http_client_free(struct pb_http_client *client); /* stops it first; NULL is fine */
 
 /* Blocks. Any HTTP status is an answer; errors are UNREACHABLE (reason "dns", "refused", "tls", "cut", …) and TIMEOUT. */
 int pb_http_call(struct pb_http_client *client, const struct pb_http_call *call,

@@ -205,6 +205,7 @@ static void on_signal(void *arg, int number)
     pb_live_stop();
     pb_node_hub_stop(serve->platform.node_hub);
     pb_github_stop(serve->platform.github);
+    pb_http_client_stop(serve->platform.http); /* a silent GitHub must not hold us up */
     pb_http_server_stop(serve->server, GRACE_MS);
     serve->stopping =
         pb_loop_timer_start(serve->platform.loop, 0, STOP_LOOK_MS, look_whether_stopped, serve);

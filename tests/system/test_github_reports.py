@@ -138,6 +138,16 @@ def test_a_platform_killed_between_two_effects_doubles_nothing(platform, github,
     assert len(github.repo["issues"][str(number)]["reactions"]) == 1
 
 
+def test_a_silent_github_does_not_hold_up_the_end(platform, github):
+    platform.project()
+    health(platform, "healthy")
+    github.control("faults", match="GET .*/issues", kind="hang", times=100)
+    asked = len(github.ask("requests"))
+    until("a call hangs", lambda: len(github.ask("requests")) > asked)
+    platform.launcher.send_signal(signal.SIGTERM)
+    assert platform.launcher.wait(8) == 0
+
+
 def test_a_comment_somebody_deleted_comes_back_with_the_next_news(platform, github):
     platform.project()
     number = github.issue("First")

@@ -1,5 +1,6 @@
 #include "server/services/github_client.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct pb_github {
     struct pb_github_options options;
     struct pb_github_limits *limits; /* owned */
     struct pb_github_trust *trust;   /* owned */
+    atomic_bool stopping;
 };
 
 static void remember(void *arg, const char *token_hash, const struct pb_github_pause *pause)
@@ -80,6 +82,7 @@ struct pb_github_trust *pb_github_trust_of(struct pb_github *github)
 
 void pb_github_stop(struct pb_github *github)
 {
+    atomic_store(&github->stopping, true);
     pb_github_limits_stop(github->limits);
 }
 
@@ -501,6 +504,8 @@ int pb_github_call(struct pb_github *github, const struct pb_github_account *acc
         goto out;
     r = read_answer(&x, url, ret_answer, err);
 out:
+    if (r < 0 && atomic_load(&github->stopping))
+        pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "stopping", "the platform is stopping");
     if (r < 0)
         fail_at(&x, err);
     pb_json_free(x.json);

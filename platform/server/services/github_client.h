@@ -52,7 +52,9 @@ struct pb_github_options {
 struct pb_github *pb_github_new(const struct pb_github_options *options,
                                 struct pb_error *err) PB_MUST_CHECK;
 void pb_github_free(struct pb_github *github); /* after its callers have ended; NULL is fine */
-void pb_github_stop(struct pb_github *github); /* calls waiting for a turn end with UNAVAILABLE */
+/* Every call ends with UNAVAILABLE "stopping": those that wait for a turn at once, those on the wire when the HTTP
+ * client is stopped. */
+void pb_github_stop(struct pb_github *github);
 
 /* In whose name. Holds the token: pb_github_account_release() wipes it. */
 struct pb_github_account {
