@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/broker_private.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -166,6 +168,31 @@ void pb_broker_release_call(struct pb_broker *broker, struct pb_broker_attempt *
     watch_idle(broker);
 }
 
+static bool is_removed(const struct pb_broker_attempt *attempt)
+{
+    struct stat file;
+
+    return fstat(attempt->usage_fd, &file) == 0 && file.st_nlink == 0;
+}
+
+static void on_look(void *arg)
+{
+    struct pb_broker *broker = arg;
+    struct pb_broker_attempt *next;
+
+    for (struct pb_broker_attempt *attempt = broker->attempts; attempt; attempt = next) {
+        next = attempt->next;
+        if (is_removed(attempt))
+            pb_broker_end(broker, attempt->name);
+    }
+    if (broker->calls || pb_broker_control_has_peers(broker->control))
+        broker->heard_ms = pb_clock_steady_ms();
+    if (pb_clock_steady_ms() - broker->heard_ms < PB_BROKER_ALONE_MS)
+        return;
+    pb_log_warn("broker", "nobody has come for long, ending");
+    pb_loop_stop(broker->loop);
+}
+
 struct pb_broker *pb_broker_new(struct pb_loop *loop, const struct pb_broker_options *options,
                                 struct pb_error *err)
 {
@@ -190,10 +217,14 @@ struct pb_broker *pb_broker_new(struct pb_loop *loop, const struct pb_broker_opt
         broker->server = pb_http_server_new(loop, &server, err);
     if (broker->server)
         broker->control = pb_broker_control_new(broker, options->control, err);
-    if (!broker->control) {
+    if (broker->control)
+        broker->look =
+            pb_loop_timer_start(loop, PB_BROKER_LOOK_MS, PB_BROKER_LOOK_MS, on_look, broker);
+    if (!broker->look) {
         pb_broker_free(broker);
         return NULL;
     }
+    broker->heard_ms = pb_clock_steady_ms();
     watch_idle(broker);
     return broker;
 }
@@ -208,6 +239,7 @@ void pb_broker_free(struct pb_broker *broker)
     pb_broker_finish_calls(broker);
     pb_http_server_free(broker->server);
     pb_loop_timer_cancel(&broker->idle);
+    pb_loop_timer_cancel(&broker->look);
     while (broker->attempts) {
         struct pb_broker_attempt *attempt = broker->attempts;
         broker->attempts = attempt->next;

@@ -13,8 +13,11 @@
  * GET /v1/models and below. HEAD / is answered here. Nothing else exists.
  *
  * It serves listeners it was given (descriptors 3 and 4 of the program), knows
- * attempts only by what the control socket told it, keeps keys in memory
- * only, and ends by itself when no attempt has been registered for a while.
+ * attempts only by what the control socket told it, and keeps keys in memory
+ * only. It outlives the runner, but not for ever: it ends when no attempt has
+ * been registered for a minute, or nobody has been at the control socket and no
+ * call was made for longer than a node may be cut off. An attempt whose usage
+ * file was removed is over.
  *
  * Control socket (UNIX, SOCK_SEQPACKET, one JSON object per message; the peer
  * must be our own user or root). Each request has one answer, {"ok":true,…} or
@@ -39,6 +42,8 @@ enum {
     PB_BROKER_BODY_MAX = 32 << 20,    /* the API's own limit */
     PB_BROKER_MESSAGE_MAX = 64 << 10, /* on the control socket */
     PB_BROKER_IDLE_MS = 60 * 1000,
+    PB_BROKER_ALONE_MS = 45 * 60 * 1000,
+    PB_BROKER_LOOK_MS = 10 * 1000, /* how often it looks for the last two */
 };
 
 struct pb_broker;

@@ -126,16 +126,12 @@ static const char *dummy_key(const struct pb_http_exchange *exchange)
 /* The client's thread. */
 
 static size_t answer_headers(const struct pb_http_header *headers, size_t count,
-                             struct pb_http_header *ret_kept, int64_t *ret_length, bool *ret_is_sse)
+                             struct pb_http_header *ret_kept, bool *ret_is_sse)
 {
     size_t kept = 0;
 
-    *ret_length = -1;
     *ret_is_sse = false;
     for (size_t i = 0; i < count && kept < HEADERS_MAX; i++) {
-        if (strcasecmp(headers[i].name, "Content-Length") == 0 &&
-            !pb_parse_i64(headers[i].value, 0, INT64_MAX, ret_length))
-            *ret_length = -1;
         if (strcasecmp(headers[i].name, "Content-Type") == 0)
             *ret_is_sse = strncasecmp(headers[i].value, "text/event-stream", 17) == 0;
         if (!is_listed(headers[i].name, ANSWER_DROPPED,
@@ -149,15 +145,15 @@ static void on_head(void *arg, int status, const struct pb_http_header *headers,
 {
     struct pb_broker_call *call = arg;
     struct pb_http_header kept[HEADERS_MAX];
-    int64_t length;
     bool is_sse;
-    size_t kept_count = answer_headers(headers, count, kept, &length, &is_sse);
+    size_t kept_count = answer_headers(headers, count, kept, &is_sse);
 
     pthread_mutex_lock(&call->lock);
     call->has_head = true;
     call->reader_open = true;
     pb_usage_reader_init(&call->reader, status, is_sse);
-    pb_http_reply_begin(call->exchange, status, kept, kept_count, length);
+    /* Never with its length: the reply shall end only when its usage line is written. */
+    pb_http_reply_begin(call->exchange, status, kept, kept_count, -1);
     pthread_mutex_unlock(&call->lock);
 }
 

@@ -228,6 +228,14 @@ struct pb_broker_control *pb_broker_control_new(struct pb_broker *broker, int li
     return control;
 }
 
+bool pb_broker_control_has_peers(const struct pb_broker_control *control)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        if (control->peers[i].control)
+            return true;
+    return false;
+}
+
 void pb_broker_control_free(struct pb_broker_control *control)
 {
     if (!control)

@@ -36,6 +36,8 @@ struct pb_broker {
     struct pb_broker_call *calls; /* in flight */
     struct pb_loop_timer *idle;
     int64_t idle_ms;
+    struct pb_loop_timer *look;
+    int64_t heard_ms; /* steady clock: when somebody last was here */
     struct pb_broker_control *control;
 };
 
@@ -59,5 +61,6 @@ void pb_broker_cut_calls(struct pb_broker *broker, const struct pb_broker_attemp
 struct pb_broker_control *pb_broker_control_new(struct pb_broker *broker, int listener,
                                                 struct pb_error *err) PB_MUST_CHECK;
 void pb_broker_control_free(struct pb_broker_control *control);
+bool pb_broker_control_has_peers(const struct pb_broker_control *control);
 
 #endif

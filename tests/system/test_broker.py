@@ -495,6 +495,13 @@ def test_it_ends_when_told(broker):
     assert broker.process.wait(10) == 0
 
 
+def test_an_attempt_whose_folder_is_gone_is_over(broker, upstream):
+    call(broker).read()
+    (broker.folder / "usage.jsonl").unlink()
+    rig.until("the attempt is forgotten", lambda: broker.ask(op="status")["attempts"] == [], 30)
+    assert call(broker).status == 401
+
+
 @pytest.mark.long
 def test_it_ends_when_nobody_has_an_attempt_for_a_minute(broker):
     started = time.monotonic()
