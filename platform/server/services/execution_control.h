@@ -71,8 +71,8 @@ int pb_execution_retry(struct pb_platform *platform, const char *id, const char 
 int pb_execution_set_pull_request(struct pb_platform *platform, const char *id, int64_t number,
                                   const char *url, struct pb_error *err) PB_MUST_CHECK;
 
-/* A line of ours in the execution's log (stream 's' ours, 'w' warning, 'x' error). Best effort: a failure is
- * logged here. Safe after the execution has ended. */
+/* A line of ours in the execution's log (stream 's' ours, 'w' warning, 'x' error). Waits a
+ * few ms until it is durable; a failure is logged here. Safe after the execution has ended. */
 void pb_execution_note(struct pb_platform *platform, const char *id, char stream, const char *fmt,
                        ...) PB_PRINTF(4, 5);
 

@@ -125,17 +125,6 @@ int pb_log_hub_chunk(struct pb_log_hub *hub, const char *execution, int64_t atte
     return 0;
 }
 
-static void note_done(void *arg, const struct pb_log_ack *ack, const struct pb_error *err)
-{
-    struct pending *pending = arg;
-
-    if (err)
-        pb_log_fail(PB_LOG_WARN, "log_hub", err, "execution=%s a line of ours", pending->execution);
-    else
-        publish(pending, ack);
-    free(pending);
-}
-
 /* "<ms> <stream> <text>\n", one line whatever the text holds. */
 static void write_line(struct pb_buf *buf, char stream, const char *text)
 {
@@ -148,50 +137,39 @@ static void write_line(struct pb_buf *buf, char stream, const char *text)
 }
 
 /* Ours may come after the end (a pull request was opened): then the log is opened for that one line. */
-static void append_after_end(struct pb_log_hub *hub, const struct pb_log_chunk *chunk,
-                             struct pending *pending)
+static int append_after_end(struct pb_log_store *store, const struct pb_log_chunk *chunk,
+                            struct pb_log_ack *ret_ack, struct pb_error *err)
 {
-    struct pb_log_store *store = hub->platform->log_store;
-    struct pb_log_ack ack;
-    struct pb_error err;
-
-    if (pb_log_set_complete(store, chunk->execution, false, &err) < 0 ||
-        pb_log_append_wait(store, chunk, &ack, &err) < 0 ||
-        pb_log_set_complete(store, chunk->execution, true, &err) < 0) {
-        pb_log_fail(PB_LOG_WARN, "log_hub", &err, "execution=%s a line of ours", chunk->execution);
-    } else {
-        publish(pending, &ack);
-        pb_events_log_head(hub->platform->events, chunk->execution);
-    }
-    free(pending);
+    if (pb_log_set_complete(store, chunk->execution, false, err) < 0 ||
+        pb_log_append_wait(store, chunk, ret_ack, err) < 0)
+        return -1;
+    return pb_log_set_complete(store, chunk->execution, true, err);
 }
 
 void pb_log_hub_note(struct pb_log_hub *hub, const char *execution, char stream, const char *text)
 {
     struct pb_log_store *store = hub->platform->log_store;
-    struct pb_log_info info = {.lines = 0};
-    struct pending *pending;
-    struct pb_log_chunk chunk;
+    struct pb_log_chunk chunk = {.execution = execution,
+                                 .attempt = PB_LOG_ATTEMPT_PLATFORM,
+                                 .seq = PB_LOG_SEQ_NEXT,
+                                 .count = 1};
+    struct pb_log_ack ack;
     struct pb_error err;
     struct pb_buf line;
+    int r;
 
     pb_buf_init(&line, PB_LIMIT_LOG_LINE + 64);
     write_line(&line, stream, text);
-    chunk = (struct pb_log_chunk){
-        .execution = execution,
-        .attempt = PB_LOG_ATTEMPT_PLATFORM,
-        .seq = PB_LOG_SEQ_NEXT,
-        .count = 1,
-        .data = line.data,
-        .len = line.len,
-    };
-    pending = pb_buf_failed(&line) ? NULL : pending_new(hub, execution, line.data, line.len, 1);
-    if (!pending) {
-        pb_log_warn("log_hub", "execution=%s no memory for a line of ours", execution);
-    } else if (pb_log_stat(store, execution, &info, &err) == 0 && info.complete) {
-        append_after_end(hub, &chunk, pending);
-    } else if (pb_log_append(store, &chunk, note_done, pending, &err) < 0) {
-        note_done(pending, NULL, &err);
-    }
+    chunk.data = line.data;
+    chunk.len = line.len;
+    r = pb_buf_failed(&line) ? pb_fail(&err, PB_ERROR_LIMITED, "out of memory")
+                             : pb_log_append_wait(store, &chunk, &ack, &err);
+    if (r < 0 && strcmp(err.reason, "log_complete") == 0)
+        r = append_after_end(store, &chunk, &ack, &err);
+    if (r == 0)
+        pb_events_log(hub->platform->events, execution, (int64_t)ack.first_line, 1, line.data,
+                      line.len);
+    else
+        pb_log_fail(PB_LOG_WARN, "log_hub", &err, "execution=%s a line of ours", execution);
     pb_buf_release(&line);
 }

@@ -24,7 +24,7 @@ int pb_log_hub_chunk(struct pb_log_hub *hub, const char *execution, int64_t atte
                      void (*acked)(void *arg, int64_t next, const struct pb_error *err), void *arg,
                      struct pb_error *err) PB_MUST_CHECK;
 
-/* One line of the platform's own. Returns before it is durable; a failure is logged. */
+/* One line of the platform's own. Waits until it is durable (a few ms); a failure is logged. */
 void pb_log_hub_note(struct pb_log_hub *hub, const char *execution, char stream, const char *text);
 
 #endif

@@ -273,17 +273,19 @@ void pb_node_hub_attempt_ended(struct pb_node_hub *hub, const char *project_id)
 
 void pb_node_hub_project_restart(struct pb_node_hub *hub, const char *project_id)
 {
-    char node_id[ID_TEXT] = "";
-    struct agent *agent;
-    struct link *link;
+    struct link *link = NULL;
+    struct pb_project *project;
+    struct pb_arena arena;
+    struct pb_error err;
+    struct pb_db *db = pb_store_reader(hub->platform->store, &err);
 
-    (void)pthread_mutex_lock(&hub->lock);
-    agent = pb_hub_agent(hub, project_id, false);
-    if (agent)
-        memcpy(node_id, agent->node_id, ID_TEXT);
-    (void)pthread_mutex_unlock(&hub->lock);
-    link = node_id[0] ? pb_link_of_node(hub, node_id) : NULL;
+    pb_arena_init(&arena, 4 << 20);
+    if (!db || pb_project_load(db, &arena, project_id, &project, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "node_hub", &err, "project=%s", project_id);
+    else if (project->node_id)
+        link = pb_link_of_node(hub, project->node_id);
     if (link)
         send_about(link, PB_MESSAGE_PROJECT_RESTART, project_id, NULL);
     pb_link_unref(link);
+    pb_arena_release(&arena);
 }

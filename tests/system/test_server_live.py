@@ -1,0 +1,101 @@
+"""Live data in the browser: topics, numbers, resuming, logs."""
+
+import pytest
+import websockets
+
+from server_rig import Socket
+from test_server_node import node  # noqa: F401 (a fixture)
+
+
+def test_a_ticket_is_good_once(server):
+    ticket = server.ok("POST", "/api/ws/ticket")
+    assert ticket["expires_in"] == 30
+    url = f"{server.url.replace('http', 'ws')}/api/ws?ticket="
+    Socket(url + ticket["ticket"]).close()
+    for used in (ticket["ticket"], "", "x"):
+        with pytest.raises(websockets.InvalidStatusCode) as refused:
+            Socket(url + used)
+        assert refused.value.status_code == 401
+    ticket = server.ok("POST", "/api/ws/ticket")["ticket"]
+    with pytest.raises(websockets.InvalidStatusCode) as refused:
+        Socket(url + ticket, {"Origin": "https://evil.example"})
+    assert refused.value.status_code == 403
+
+
+def test_an_execution_is_watched_from_queue_to_end(server, node):  # noqa: F811
+    browser = server.browser()
+    for topic in ("executions", "projects", "project:app", "nodes"):
+        browser.subscribe(topic)
+    run = server.run()
+    seen = browser.expect(topic="executions", event="execution", where=lambda m: m["data"]["status"] == "assigned")["data"]
+    assert seen["id"] == run["id"] and seen["project"]["id"] == "app"
+    start = node.take()
+    browser.subscribe(f"log:{run['id']}")
+    head = browser.expect(type="log_head")
+    assert head["lines"] == 1 and head["complete"] is False
+    node.lines(start, 0, "one", "two")
+    log = browser.expect(type="log", topic=f"log:{run['id']}")
+    assert (log["from"], log["count"]) == (1, 2) and log["text"] == "1000 o one\n1001 o two\n"
+    node.result(start)
+    last = browser.expect(topic="project:app", event="execution", where=lambda m: m["data"]["status"] == "succeeded")["data"]
+    assert last == server.execution(run["id"])
+    browser.expect(topic="projects", event="project", where=lambda m: m["data"]["counts"]["succeeded"] == 1)
+
+
+def test_numbers_count_up_and_what_was_missed_comes_again(server):
+    browser = server.browser()
+    since = browser.subscribe("projects")
+    server.project("one")
+    first = browser.expect(type="event", topic="projects")
+    assert first["seq"] == since + 1
+    browser.close()
+    server.project("two")
+    back = server.browser()
+    assert back.subscribe("projects", since=first["seq"]) >= first["seq"]
+    seen = [back.expect(type="event", topic="projects")]
+    while seen[-1]["data"]["id"] != "two":
+        seen.append(back.expect(type="event", topic="projects"))
+    assert [message["seq"] for message in seen] == list(range(first["seq"] + 1, first["seq"] + 1 + len(seen)))
+
+
+def test_who_was_away_too_long_fetches_again(server):
+    browser = server.browser()
+    browser.send({"op": "subscribe", "topic": "executions", "since": 5})
+    assert browser.expect(type="subscribed", topic="executions")["seq"] > 5
+    browser.expect(type="refetch", topic="executions")
+
+
+def test_deleting_is_told(server):
+    server.project()
+    browser = server.browser()
+    browser.subscribe("projects")
+    server.api("DELETE", "/api/projects/app")
+    assert browser.expect(event="deleted")["data"] == {"kind": "project", "id": "app"}
+
+
+def test_nonsense_is_answered_and_the_rest_goes_on(server):
+    browser = server.browser()
+    for message, code in (({"op": "subscribe", "topic": "secrets"}, "unknown_topic"), ({"op": "dance", "topic": "projects"}, "invalid"),
+                          ({"op": "subscribe"}, "invalid"), ({"op": "subscribe", "topic": "log:x"}, "unknown_topic")):
+        browser.send(message)
+        assert browser.expect(type="error")["code"] == code
+    browser.subscribe("projects")
+    browser.send({"op": "unsubscribe", "topic": "projects"})
+    browser.subscribe("executions")
+    server.project()
+    assert browser.socket.inbox.empty() or browser.next()["topic"] == "executions"
+
+
+def test_what_is_no_json_ends_the_connection(server):
+    for message in ("{", b"\x00"):
+        browser = server.browser()
+        browser.socket.send(message)
+        assert browser.socket.inbox.get(timeout=5) is None
+        assert browser.socket.closed[0] == 1008
+
+
+def test_at_most_a_hundred_topics(server):
+    browser = server.browser()
+    for number in range(101):
+        browser.send({"op": "subscribe", "topic": f"project:p{number}"})
+    assert browser.expect(type="error")["code"] == "limited"

@@ -1,0 +1,147 @@
+"""First setup, sign in, refresh, sign out."""
+
+import time
+
+from rig import until
+from server_rig import PASSWORD, Server
+
+
+def test_the_setup_link_works_once_and_makes_an_administrator(bare):
+    assert bare.call("GET", "/api/setup").json["required"] is True
+    token = bare.setup_token()
+    wrong = bare.call("POST", "/api/setup", {"token": "no", "username": "admin", "password": PASSWORD})
+    assert (wrong.status, wrong.json["code"]) == (403, "setup_token")
+    bare.setup()
+    me = bare.ok("GET", "/api/me")
+    assert me["role"] == "admin" and me["permissions"] == ["READ", "RUN", "MANAGE", "ADMINISTER"]
+    assert bare.call("GET", "/api/setup").json["required"] is False
+    again = bare.call("POST", "/api/setup", {"token": token, "username": "other", "password": PASSWORD})
+    assert (again.status, again.json["code"]) == (409, "setup_done")
+
+
+def test_setup_says_everything_that_is_wrong_at_once(bare):
+    answer = bare.call("POST", "/api/setup", {"token": bare.setup_token(), "username": "a b", "password": "passwor", "extra": 1})
+    assert answer.status == 400
+    assert {e["field"] for e in answer.json["errors"]} >= {"password", "extra"}
+    answer = bare.call("POST", "/api/setup", {"token": bare.setup_token(), "username": "a b", "password": PASSWORD})
+    assert answer.json["field"] == "username"
+
+
+def test_a_wrong_password_says_no_more_than_that(server):
+    for username in ("admin", "nobody"):
+        answer = server.call("POST", "/api/auth/login", {"username": username, "password": "not the password"})
+        assert (answer.status, answer.json["code"]) == (401, "login_failed")
+        assert answer.json["detail"] == "User name or password is wrong"
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_failing_again_and_again_has_to_wait(server):
+    for _ in range(6):
+        answer = server.call("POST", "/api/auth/login", {"username": "admin", "password": "not the password"})
+    answer = server.login()
+    assert (answer.status, answer.json["code"]) == (429, "login_delayed")
+    assert "Retry-After" in answer.headers
+    until("the wait is over", lambda: server.login().status == 200, 10)
+
+
+def test_a_refresh_token_is_replaced_and_a_copy_ends_the_session(server):
+    cookie = server.cookie
+    assert cookie.startswith("__Host-poppo=")
+    first = server.keep_cookie(server.call("POST", "/api/auth/refresh", headers={"Cookie": cookie}))
+    assert first.status == 200 and server.cookie != cookie
+    header = first.headers["Set-Cookie"]
+    assert "HttpOnly" in header and "SameSite=Strict" in header and "Secure" in header and "Path=/" in header
+    # The one just replaced is still good for a moment (two tabs), but gives no new cookie.
+    tab = server.call("POST", "/api/auth/refresh", headers={"Cookie": cookie})
+    assert tab.status == 200 and "Set-Cookie" not in tab.headers
+    second = server.keep_cookie(server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie}))
+    assert second.status == 200
+    stolen = server.call("POST", "/api/auth/refresh", headers={"Cookie": cookie})
+    assert (stolen.status, stolen.json["code"]) == (401, "session_reused")
+    ended = server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie})
+    assert (ended.status, ended.json["code"]) == (401, "session_ended")
+    server.access = second.json["access_token"]
+    assert server.api("GET", "/api/me").json["code"] == "session_ended"
+
+
+def test_noise_instead_of_a_refresh_token_ends_nobodys_session(server):
+    session = server.cookie.split("=")[1].split(".")[0]
+    for noise in ("x", f"{session}.x.y", f"{session}.{'A' * 43}.{'B' * 43}"):
+        answer = server.call("POST", "/api/auth/refresh", headers={"Cookie": f"__Host-poppo={noise}"})
+        assert (answer.status, answer.json["code"]) == (401, "session_ended")
+    assert server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie}).status == 200
+
+
+def test_signing_out_ends_the_session_at_once(server):
+    assert server.call("POST", "/api/auth/logout", headers={"Cookie": server.cookie}).status == 204
+    assert server.api("GET", "/api/me").json["code"] == "session_ended"
+    assert server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie}).status == 401
+
+
+def test_another_sites_page_cannot_use_the_cookie(server):
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}):
+        answer = server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie, **headers})
+        assert (answer.status, answer.json["code"]) == (403, "cross_site")
+    own = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
+    assert server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie, **own}).status == 200
+
+
+def test_plain_http_from_another_machine_does_not_sign_in(server):
+    answer = server.call("POST", "/api/auth/login", {"username": "admin", "password": PASSWORD}, {"Host": "poppo.example"})
+    assert (answer.status, answer.json["code"]) == (403, "plain_http")
+
+
+def test_forged_tokens_are_refused(server):
+    head, payload, mac = server.access.split(".")
+    none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"
+    for token in (f"{none}.{payload}.", f"{none}.{payload}.{mac}", f"{head}.{payload}x.{mac}", f"{head}.{payload}.{mac[:-2]}AA", "x", "a.b.c"):
+        answer = server.call("GET", "/api/me", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status, answer.json["code"]) == (401, "token_invalid")
+    answer = server.call("GET", "/api/me")
+    assert (answer.status, answer.json["code"]) == (401, "token_missing")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_language_is_the_users_own(server):
+    assert server.ok("PATCH", "/api/me", {"language": "ja"})["language"] == "ja"
+    assert server.ok("GET", "/api/me")["language"] == "ja"
+    assert server.api("PATCH", "/api/me", {"language": "fr"}).json["field"] == "language"
+
+
+def test_two_servers_do_not_share_one_folder(server):
+    second = Server()
+    second.settings["data_dir"] = server.settings["data_dir"]
+    second.spawn()
+    assert second.process.wait(10) == 78
+    assert "another platform uses" in second.log()
+    second.remove()
+
+
+def test_a_missing_key_file_is_said_and_never_replaced(server):
+    server.project()
+    server.stop()
+    key = server.settings["key_file"]
+    moved = key.with_suffix(".away")
+    key.rename(moved)
+    server.spawn()
+    assert server.process.wait(10) == 78
+    assert "their key file" in server.log() and not key.exists()
+    moved.rename(key)
+    key.chmod(0o644)
+    server.spawn()
+    assert server.process.wait(10) == 78
+    assert "can be read by others" in server.log()
+    key.chmod(0o600)
+    server.start()
+
+
+def test_it_stops_within_seconds_also_with_people_connected(server):
+    browser = server.browser()
+    browser.subscribe("projects")
+    node = server.node()
+    node.hello()
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 5 and server.process.returncode == 0
+    assert browser.socket.inbox.get(timeout=5) is None and browser.socket.closed[0] == 1001
