@@ -213,7 +213,28 @@ static void on_signal(void *arg, int number)
         pb_loop_stop(serve->platform.loop);
 }
 
-/* Backwards; every part takes NULL, so a start that failed half-way is undone, too. */
+static int write_nothing(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    (void)db;
+    (void)arg;
+    (void)err;
+    return 0;
+}
+
+/* What was handed to the writers speaks to the events and the node hub when it is done: it has spoken after
+ * this. */
+static void settle_writers(struct pb_platform *platform)
+{
+    struct pb_error err;
+
+    pb_log_store_close(platform->log_store);
+    platform->log_store = NULL;
+    if (platform->store && pb_store_write(platform->store, write_nothing, NULL, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "platform", &err, "stopping");
+}
+
+/* Backwards; every part takes NULL, so a start that failed half-way is undone, too. First those who make work,
+ * then those who do it, then those who are told. */
 static void close_all(struct serve *serve)
 {
     struct pb_platform *platform = &serve->platform;
@@ -230,12 +251,14 @@ static void close_all(struct serve *serve)
     pb_router_free(serve->router);
     pb_static_files_free(serve->files);
     pb_tls_server_free(serve->tls);
+    pb_node_hub_finish(platform->node_hub);
+    pb_events_finish(platform->events);
+    settle_writers(platform);
     pb_node_hub_close(platform->node_hub);
+    pb_events_close(platform->events);
     pb_github_free(platform->github);
     pb_http_client_free(platform->http);
     pb_auth_close(platform->auth);
-    pb_events_stop(platform->events);
-    pb_log_store_close(platform->log_store);
     pb_log_hub_close(platform->log_hub);
     pb_vault_close(platform->vault);
     pb_store_close(platform->store);

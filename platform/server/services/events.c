@@ -376,13 +376,13 @@ struct pb_events *pb_events_start(struct pb_platform *platform, struct pb_error 
     (void)pthread_condattr_destroy(&steady);
     events->thread = pb_thread_start("events", run, events, err);
     if (!events->thread) {
-        pb_events_stop(events);
+        pb_events_close(events);
         return NULL;
     }
     return events;
 }
 
-void pb_events_stop(struct pb_events *events)
+void pb_events_finish(struct pb_events *events)
 {
     if (!events)
         return;
@@ -391,6 +391,19 @@ void pb_events_stop(struct pb_events *events)
     (void)pthread_cond_signal(&events->wake);
     (void)pthread_mutex_unlock(&events->lock);
     pb_thread_join(&events->thread);
+}
+
+void pb_events_close(struct pb_events *events)
+{
+    if (!events)
+        return;
+    pb_events_finish(events);
+    while (events->logs) {
+        struct log_item *item = events->logs;
+
+        events->logs = item->next;
+        free(item);
+    }
     pb_topics_free(events);
     (void)pthread_cond_destroy(&events->wake);
     (void)pthread_mutex_destroy(&events->lock);

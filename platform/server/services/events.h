@@ -27,7 +27,9 @@ struct pb_subscriber;
 struct pb_websocket;
 
 struct pb_events *pb_events_start(struct pb_platform *platform, struct pb_error *err) PB_MUST_CHECK;
-void pb_events_stop(struct pb_events *events); /* NULL is fine */
+/* Ends its thread; what changes from now on is told to nobody. NULL is fine. */
+void pb_events_finish(struct pb_events *events);
+void pb_events_close(struct pb_events *events); /* when nobody can speak of changes any more */
 
 /* Any thread, never blocks for long, after the commit. NULL events is fine (tests). */
 void pb_events_execution(struct pb_events *events, const char *project_id,

@@ -112,11 +112,19 @@ size_t pb_node_hub_links(struct pb_node_hub *hub)
     return count;
 }
 
-void pb_node_hub_close(struct pb_node_hub *hub)
+void pb_node_hub_finish(struct pb_node_hub *hub)
 {
     if (!hub)
         return;
     pb_pool_free(hub->pool);
+    hub->pool = NULL;
+}
+
+void pb_node_hub_close(struct pb_node_hub *hub)
+{
+    if (!hub)
+        return;
+    pb_node_hub_finish(hub);
     while (hub->nodes) {
         struct node *node = hub->nodes;
 

@@ -39,6 +39,8 @@ struct pb_node_hub *pb_node_hub_open(struct pb_platform *platform,
 void pb_node_hub_stop(struct pb_node_hub *hub);
 size_t pb_node_hub_links(struct pb_node_hub *hub); /* still open */
 /* After the HTTP server: waits for the messages in hand. NULL is fine. */
+void pb_node_hub_finish(struct pb_node_hub *hub);
+/* When the writers have nothing to tell any more. NULL is fine. */
 void pb_node_hub_close(struct pb_node_hub *hub);
 
 /* Whose key is this? UNAUTHENTICATED "node_key" for one that is not known. */
