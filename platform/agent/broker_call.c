@@ -213,16 +213,24 @@ static void write_usage(struct pb_broker_call *call)
     pb_buf_release(&line);
 }
 
+/* The words are known to agent/claude_classify.c: this is the way's failure, not the API's. */
+static void reply_unreachable(struct pb_broker_call *call)
+{
+    bool late = call->err.code == PB_ERROR_TIMEOUT;
+    char words[700];
+
+    (void)snprintf(words, sizeof(words), "the broker cannot reach the API: %s", call->err.message);
+    reply_error(call->exchange, late ? 504 : 502, late ? "timeout_error" : "api_error", words);
+}
+
 static void end_reply(struct pb_broker_call *call)
 {
     if (!call->failed)
         pb_http_reply_end(call->exchange);
     else if (call->has_head || call->gone || call->attempt->ended)
         pb_http_reply_abort(call->exchange);
-    else if (call->err.code == PB_ERROR_TIMEOUT)
-        reply_error(call->exchange, 504, "timeout_error", call->err.message);
     else
-        reply_error(call->exchange, 502, "api_error", call->err.message);
+        reply_unreachable(call);
 }
 
 static void forget(struct pb_broker_call *call)

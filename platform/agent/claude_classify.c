@@ -20,6 +20,7 @@ static const struct {
     {"Not logged in", 0, 0, NULL, "auth"},
     {"Invalid API key", 0, 0, NULL, "auth"},
     {"ENOTFOUND", 0, 0, NULL, "network"},
+    {"the broker cannot reach", 0, 0, NULL, "network"},
     {NULL, 401, 401, NULL, "auth"},
     {NULL, 402, 402, NULL, "billing"},
     {NULL, 403, 403, NULL, "auth"},
