@@ -105,10 +105,19 @@ struct pb_auth *pb_auth_open(struct pb_platform *platform, struct pb_error *err)
     return auth;
 }
 
+static void forget_ticket(struct ticket *ticket)
+{
+    free(ticket->username);
+    free(ticket->session_id);
+    memset(ticket, 0, sizeof(*ticket));
+}
+
 void pb_auth_close(struct pb_auth *auth)
 {
     if (!auth)
         return;
+    for (size_t i = 0; i < TICKETS_MAX; i++)
+        forget_ticket(&auth->tickets[i]);
     pb_login_delay_free(auth->delay);
     (void)pthread_mutex_destroy(&auth->lock);
     pb_wipe(auth->signing_key, sizeof(auth->signing_key));
@@ -320,13 +329,6 @@ int pb_auth_set_language(struct pb_auth *auth, int64_t user_id, const char *lang
 }
 
 /* --- tickets ---------------------------------------------------------------------------------------------- */
-
-static void forget_ticket(struct ticket *ticket)
-{
-    free(ticket->username);
-    free(ticket->session_id);
-    memset(ticket, 0, sizeof(*ticket));
-}
 
 /* A free or expired place, else the oldest. */
 static struct ticket *ticket_place(struct pb_auth *auth, int64_t now)
