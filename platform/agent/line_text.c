@@ -20,8 +20,8 @@ static size_t escape_sequence(const char *text, size_t len, bool *is_colour)
         return len < 2 ? len : 2;
     while (at < len && (unsigned char)text[at] >= 0x20 && (unsigned char)text[at] < 0x40)
         at++;
-    if (at >= len)
-        return len;
+    if (at >= len || (unsigned char)text[at] < 0x40 || (unsigned char)text[at] > 0x7e)
+        return at; /* cut, or broken off by what follows */
     *is_colour = text[at] == 'm' && at < SGR_MAX && strspn(text + 2, "0123456789;:") == at - 2;
     return at + 1;
 }

@@ -359,6 +359,7 @@ int pb_shim_run(const struct pb_box_user *user)
         if (shim.box.pidfd > 0)
             pb_box_kill(&shim.box);
         say_ready(&shim, &err);
+        pb_json_free(shim.plan);
         return 1;
     }
     (void)close(PB_SHIM_FD_PLAN);

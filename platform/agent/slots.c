@@ -20,6 +20,8 @@ struct pb_slots {
 
 static int load(struct pb_slots *slots, const struct pb_json *table, struct pb_error *err)
 {
+    if (!pb_json_is_object(table))
+        return pb_fail(err, PB_ERROR_INVALID, "%s is no table of slots", slots->path);
     for (const char *project = pb_json_next_name(table, NULL); project;
          project = pb_json_next_name(table, project)) {
         int64_t slot = pb_json_int(table, project, 0);

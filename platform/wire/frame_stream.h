@@ -3,7 +3,7 @@
  *
  * Between link and runner the same frames travel as on the WebSocket, but
  * over a SOCK_STREAM pair: a SEQPACKET message is limited to about 208 KiB and
- * a prompt may be longer (docs/adr/0005).
+ * a prompt may be longer (docs/adr/0004).
  */
 #ifndef PB_WIRE_FRAME_STREAM_H
 #define PB_WIRE_FRAME_STREAM_H
