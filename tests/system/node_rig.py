@@ -378,13 +378,13 @@ class Platform:
             self.connection.close()
 
 
-def find_build():
-    for folder in (os.environ.get("POPPO_BIN_DIR"), os.environ.get("POPPO_BUILD_DIR")):
-        if folder:
-            for place in (pathlib.Path(folder), pathlib.Path(folder) / "platform" / "agent"):
-                if (place / "poppo-agent").exists():
-                    return place
-    raise AssertionError("set POPPO_BIN_DIR to the folder with poppo-agent")
+def find_programs():
+    """POPPO_BIN_DIR (a build folder) or the staged installation all system tests use."""
+    folder = os.environ.get("POPPO_BIN_DIR")
+    prefix = os.environ.get("POPPO_TEST_PREFIX")
+    if not folder and not prefix:
+        raise AssertionError("POPPO_TEST_PREFIX must name a staged installation; ./dev test makes one")
+    return pathlib.Path(folder) if folder else pathlib.Path(prefix) / "bin"
 
 
 PROGRAMS = ["agent", "link", "runner", "shim", "boxd", "broker"]
@@ -408,7 +408,7 @@ class Node:
         self.base.chmod(0o755)
         self.bin.mkdir()
         for name in PROGRAMS:
-            source = find_build() / f"poppo-{name}"
+            source = find_programs() / f"poppo-{name}"
             if source.exists():
                 shutil.copy2(source, self.bin / source.name)
         for folder, mode in ((self.data, 0o755), (self.run, 0o755), (self.data / "node", 0o700),
@@ -429,10 +429,9 @@ class Node:
         return ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups"]
 
     def spawn(self, name, argv):
-        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "POPPO_LOG_LEVEL": "debug"}
-        for variable in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
-            if variable in os.environ:
-                env[variable] = os.environ[variable]
+        # our processes are not dumpable, which the search for leaks does not get along with
+        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "POPPO_LOG_LEVEL": "debug",
+               "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS": "halt_on_error=1"}
         self.procs[name] = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                             cwd="/", start_new_session=True)
 
@@ -495,6 +494,10 @@ class Node:
                 pass
         wait_until(lambda: not any(self.pids(p) for p in PROGRAMS), "everything has ended")
         self.log.close()
+
+    def findings(self):
+        """What the sanitizers said, in a build that has them."""
+        return [line for line in self.logs().splitlines() if "Sanitizer" in line or "runtime error" in line]
 
     def logs(self):
         text = (self.base / "log").read_text(errors="replace")

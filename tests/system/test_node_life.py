@@ -24,6 +24,7 @@ def node(request, platform):
     finally:
         node.stop()
         print(node.logs()[-20000:])  # shown when the test has failed
+        assert not node.findings()
         node.remove()
 
 
