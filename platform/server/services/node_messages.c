@@ -353,6 +353,18 @@ static const char *failure_kind(const struct pb_error *err, const char *when_mis
                                                                                    : "platform";
 }
 
+static int answer_env(const struct about *about, struct pb_error *err)
+{
+    if (pb_execution_check_fence(about->link->hub->platform, &about->claim, err) < 0 ||
+        pb_node_send_env(about->link, about->project_id, pb_json_text(about->body, "request", ""),
+                         err) < 0) {
+        pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s variables refused",
+                    about->claim.execution);
+        send_credential(about, NULL, NULL, failure_kind(err, "platform"), err->message);
+    }
+    return 0;
+}
+
 /* Reading a repository is open to every attempt that runs; publishing is what the fence is for. */
 static int on_credential(const struct about *about, struct pb_error *err)
 {
@@ -362,6 +374,8 @@ static int on_credential(const struct about *about, struct pb_error *err)
     char *secret = NULL;
     size_t i;
 
+    if (strcmp(purpose, "env") == 0)
+        return answer_env(about, err);
     for (i = 0; i < sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0]); i++)
         if (strcmp(CREDENTIALS[i].purpose, purpose) == 0)
             break;

@@ -161,6 +161,9 @@ void pb_node_send_remove(struct link *link, const char *project_id);
 
 void pb_node_send_discard(struct link *link, const char *project_id, const char *execution,
                           int64_t attempt);
+/* The project's variables once more: a runner keeps them in memory only, so a restarted one asks. */
+int pb_node_send_env(struct link *link, const char *project_id, const char *request,
+                     struct pb_error *err) PB_MUST_CHECK;
 void pb_node_send_cancel(struct link *link, const struct pb_attempt_claim *claim,
                          const char *reason);
 /* Somebody spoke for this attempt: it was accepted. */
