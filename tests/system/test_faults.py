@@ -73,12 +73,9 @@ def test_a_bad_field_is_refused_by_name_and_nothing_is_made(platform, field, val
 
 
 def test_a_second_start_on_the_same_data_is_refused_with_the_way_out(platform):
-    second = Installation.__new__(Installation)
-    second.__dict__.update(platform.__dict__)
-    second.log_path = platform.folder / "second.log"
-    with pytest.raises(AssertionError):
-        second.start()
-    assert "already running" in second.log()
+    second = platform.launch(platform.folder / "second.log")
+    assert second.wait(20) == 1
+    assert "already running" in (platform.folder / "second.log").read_text()
     assert platform.api("GET", "/api/me")
 
 
@@ -159,7 +156,7 @@ def test_a_huge_hostile_issue_text_does_no_harm(platform, github):
     body = "\u202ehidden\u202c <!-- secret orders --> \u200bx\u0000y " + "長" * 65_000
     number = github.issue("Bidi \u202etxt.exe", body[:65_536])
     platform.wait(1, "succeeded", deadline=90)
-    until("a comment", lambda: github.comments(number))
+    until("a pull request and a comment", lambda: github.pulls() and github.comments(number))
     assert "\u202e" not in github.repo["issues"][str(github.pulls()[0]["number"])]["title"]
 
 
@@ -196,14 +193,14 @@ def test_a_missing_cli_is_said(github, messages):
 
 
 def test_silence_is_ended(platform, github):
-    platform.project(silence_timeout_seconds=3)
+    platform.project(silence_timeout_seconds=5)
     number = github.issue("Go [[poppo-rig: silent]]")
     failed(platform, github, "silent", issue=number)
     until("nothing is left", lambda: not platform.processes("claude"))
 
 
 def test_the_wall_clock_is_kept(platform, github):
-    platform.project(timeout_seconds=4)
+    platform.project(timeout_seconds=10, silence_timeout_seconds=10)
     number = github.issue("Go [[poppo-rig: sleep=120]]")
     done = failed(platform, github, "wall_clock", issue=number)
     assert done["status"] == "timed_out"
@@ -217,11 +214,13 @@ def test_what_a_run_leaves_behind_is_ended(platform, github):
     until("nothing is left", lambda: not platform.processes("tail"))
 
 
-def test_a_cli_that_talks_nonsense_is_said(github, messages, tmp_path):
-    script = tmp_path / "claude"
+def test_a_cli_that_talks_nonsense_is_said(github, messages):
+    platform = Installation(github, messages)
+    script = platform.folder / "claude"
     script.write_text("#!/bin/sh\necho '{\"type\":'\necho nonsense\nexit 0\n")
     script.chmod(0o755)
-    platform = Installation(github, messages, claude_path=script).start().setup()
+    platform.settings["claude_path"] = script
+    platform.start().setup()
     try:
         platform.project()
         number = github.issue("Go")

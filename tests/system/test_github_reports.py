@@ -110,6 +110,21 @@ def test_a_revoked_token_is_said_and_recovers_by_itself(platform, github):
     health(platform, "healthy")
 
 
+def test_a_moved_repository_gives_the_project_its_new_name(platform, github):
+    platform.project()
+    github.issue("Before")
+    settled(github, 1, "queued")
+    github.control("move", repo=github.name, to="octo/renamed")
+    github.name = "octo/renamed"
+    number = github.issue("After")
+    settled(github, number, "queued")
+    project = platform.api("GET", "/api/projects/app")
+    assert (project["github_owner"], project["github_repo"]) == ("octo", "renamed")
+    platform.api("POST", f"/api/executions/{platform.execution(1)['id']}/cancel")
+    settled(github, 1, "failed")
+    github.check_contract()
+
+
 def test_nobody_is_asked_while_github_wants_quiet(platform, github):
     platform.project()
     health(platform, "healthy")

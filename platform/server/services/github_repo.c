@@ -1,5 +1,6 @@
 #include "server/services/github_repo.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -105,8 +106,18 @@ out:
     return r;
 }
 
-static int read_facts(const struct pb_github_answer *answer, struct pb_arena *arena,
-                      struct pb_github_repo_facts *ret_facts, struct pb_error *err)
+/* Under another name than we asked for; not every server says so by a redirect. */
+static bool is_renamed(const struct pb_github_repo *repo, const char *full_name)
+{
+    char ours[sizeof(repo->owner) + sizeof(repo->name) + 2];
+
+    (void)snprintf(ours, sizeof(ours), "%s/%s", repo->owner, repo->name);
+    return !pb_text_equal_nocase(ours, full_name);
+}
+
+static int read_facts(const struct pb_github_repo *repo, const struct pb_github_answer *answer,
+                      struct pb_arena *arena, struct pb_github_repo_facts *ret_facts,
+                      struct pb_error *err)
 {
     const struct pb_json *json = answer->json;
     const struct pb_json *permissions = pb_json_get(json, "permissions");
@@ -126,7 +137,7 @@ static int read_facts(const struct pb_github_answer *answer, struct pb_arena *ar
         .has_size = pb_json_int(json, "size", 0) > 0,
         .has_permissions = pb_json_is_object(permissions),
         .may_push = pb_json_bool(permissions, "push", false),
-        .moved = answer->moved,
+        .moved = full_name && is_renamed(repo, full_name),
     };
 
     if (!name || !full_name)
@@ -152,7 +163,7 @@ int pb_github_repo_facts(const struct pb_github_repo *repo, struct pb_arena *are
                                                      .cached = true},
                             &answer, err);
     if (r == 0)
-        r = read_facts(&answer, arena, ret_facts, err);
+        r = read_facts(repo, &answer, arena, ret_facts, err);
     pb_github_answer_release(&answer);
     return r;
 }

@@ -51,7 +51,7 @@ struct pb_github_repo_facts {
     bool has_size;        /* false also for a small repository: GitHub counts kilobytes, and late */
     bool has_permissions; /* GitHub said what the token's owner may do: */
     bool may_push;
-    bool moved;
+    bool moved; /* it has another name now */
 };
 
 int pb_github_repo_facts(const struct pb_github_repo *repo, struct pb_arena *arena,

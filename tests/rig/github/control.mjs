@@ -30,6 +30,7 @@ export function control(rig, url, method, raw, response) {
       state.data.moved[body.repo.toLowerCase()] = repo.id;
       delete state.data.repos[body.repo.toLowerCase()];
       const [owner, name] = body.to.split('/');
+      state.moveGit(repo, owner, name);
       state.data.repos[body.to.toLowerCase()] = Object.assign(repo, { owner, name });
     },
     'POST revoke': () => delete state.data.tokens[body.token],

@@ -6,7 +6,7 @@ import addFormats from 'ajv-formats';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 const KEEP_AS_IS = new Set(['enum', 'default', 'required']);
-const UNDOCUMENTED_OK = new Set([304, 401, 403, 404, 429, 500, 502, 503]); // answers any operation may give
+const UNDOCUMENTED_OK = new Set([301, 304, 307, 401, 403, 404, 429, 500, 502, 503]); // answers any operation may give
 
 // OpenAPI 3.0 → JSON Schema: `nullable` becomes a type, examples and x- words go.
 function toJsonSchema(node) {

@@ -39,6 +39,8 @@ async function serve(rig, request, response) {
 }
 
 function serveRepository(rig, git, url, request, response) {
+  const moved = rig.state.repoById(rig.state.data.moved[`${git[1]}/${git[2]}`.toLowerCase()]);
+  if (moved) return void response.writeHead(301, { location: `/${moved.owner}/${moved.name}.git/${git[3]}${url.search}` }).end();
   const repo = rig.state.repo(git[1], git[2]);
   const who = rig.state.data.tokens[basicToken(request)];
   const needs = git[3] === 'git-receive-pack' || url.searchParams.get('service') === 'git-receive-pack' ? 'write' : 'read';
@@ -68,6 +70,11 @@ async function serveApi(rig, url, request, raw, response) {
   const send = (status, body, headers = {}) => sendAnswer(rig, exchange, response, status, body, headers);
   const fault = rig.faults.take(request.method, url.pathname);
   if (fault && (await strike(fault, send, request))) return;
+  const elsewhere = movedTo(rig.state, path);
+  if (elsewhere) {
+    const url_ = `${at.api}${elsewhere}${url.search}`;
+    return void send(request.method === 'GET' ? 301 : 307, { message: 'Moved Permanently', url: url_, documentation_url: 'https://docs.github.com/rest' }, { location: url_ });
+  }
   try {
     exchange.body = raw ? JSON.parse(raw) : undefined;
     const call = admit(rig, request, path, url, exchange.body, at);
@@ -83,6 +90,13 @@ async function serveApi(rig, url, request, raw, response) {
   }
 }
 
+// A renamed or transferred repository answers under its old name by sending there, with its number in the address.
+function movedTo(state, path) {
+  const [whole, name] = /^\/repos\/([^/]+\/[^/]+)/.exec(path) ?? [];
+  const id = whole && state.data.moved[name.toLowerCase()];
+  return id ? path.replace(whole, `/repositories/${id}`) : null;
+}
+
 // Who calls, what for, and may they: as GitHub answers, 404 for what one may not even see.
 function admit(rig, request, path, url, body, at) {
   const { state } = rig;
@@ -94,8 +108,7 @@ function admit(rig, request, path, url, body, at) {
   if (!route || rig.lacks.some((pattern) => new RegExp(pattern).test(`${request.method} ${path}`))) throw new Refusal(404, 'Not Found');
   if (!who && path === '/user') throw new Refusal(401, 'Requires authentication');
   const { owner, repo: name } = route.params;
-  const moved = owner && state.data.moved[`${owner}/${name}`.toLowerCase()];
-  const repo = owner && (moved ? state.repoById(moved) : state.repo(owner, name));
+  const repo = owner && state.repo(owner, name);
   const login = who?.login ?? '';
   if (owner && (!repo || !state.may(repo, login, 'read'))) throw new Refusal(404, 'Not Found');
   if (repo && !state.may(repo, login, route.least)) throw new Refusal(403, 'Must have push access to repository');

@@ -54,6 +54,11 @@ export class State {
     return path.join(this.folder, 'git', owner, `${name}.git`);
   }
 
+  moveGit(repo, owner, name) {
+    mkdirSync(path.dirname(this.gitDir(owner, name)), { recursive: true });
+    renameSync(this.gitDir(repo.owner, repo.name), this.gitDir(owner, name));
+  }
+
   git(repo, ...args) {
     return execFileSync('git', ['-c', 'safe.directory=*', ...args], {
       cwd: this.gitDir(repo.owner, repo.name), encoding: 'utf8', maxBuffer: 64 << 20,

@@ -158,7 +158,8 @@ TEST(archived_and_issueless_repositories_are_errors)
 TEST(a_new_name_is_told)
 {
     serve(301, "Location: {url}/repositories/1", "{}");
-    stand_in_reply(world.github, "GET /repositories/1", 200, "X-OAuth-Scopes: repo", GOOD);
+    stand_in_reply(world.github, "GET /repositories/1", 200, "X-OAuth-Scopes: repo",
+                   "{\"name\":\"portal\",\"full_name\":\"acme/portal\",\"size\":1}");
     look();
     assert_string_equal(state_of("repository"), "warning");
 }
