@@ -141,12 +141,32 @@ static size_t answer_headers(const struct pb_http_header *headers, size_t count,
     return kept;
 }
 
+/* Refusals that no repetition mends. */
+static bool is_final(int status)
+{
+    return status >= 400 && status < 500 && status != 408 && status != 409 && status != 429;
+}
+
+/* The API says itself whether to try again. Where a gateway in front of it does not, the CLI would ask ten times
+ * with a wrong key, for two minutes; then we say it. */
+static size_t add_verdict(int status, struct pb_http_header *kept, size_t count)
+{
+    static const char NAME[] = "x-should-retry";
+
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(kept[i].name, NAME) == 0)
+            return count;
+    if (is_final(status) && count < HEADERS_MAX)
+        kept[count++] = (struct pb_http_header){NAME, "false"};
+    return count;
+}
+
 static void on_head(void *arg, int status, const struct pb_http_header *headers, size_t count)
 {
     struct pb_broker_call *call = arg;
     struct pb_http_header kept[HEADERS_MAX];
     bool is_sse;
-    size_t kept_count = answer_headers(headers, count, kept, &is_sse);
+    size_t kept_count = add_verdict(status, kept, answer_headers(headers, count, kept, &is_sse));
 
     pthread_mutex_lock(&call->lock);
     call->has_head = true;

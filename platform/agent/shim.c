@@ -114,8 +114,8 @@ static int start_command(struct pb_shim *shim, const int pipes[4], struct pb_err
         command.envp = envp;
         command.input = input;
         r = pb_box_start(&shim->box, &command, err);
-        if (r < 0 && err->code == PB_ERROR_NOT_FOUND &&
-            pb_text_starts(err->message, PB_BOX_STEP_EXEC))
+        if (r < 0 &&
+            pb_text_starts(err->message, PB_BOX_STEP_EXEC)) /* missing, or not for this user */
             (void)pb_fail_reason(err, PB_ERROR_NOT_FOUND, "cli_missing", "%s '%s'", err->message,
                                  argv[0] ? argv[0] : "");
     }

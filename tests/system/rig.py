@@ -187,16 +187,21 @@ class Installation:
         }
 
     def start(self):
-        log = open(self.log_path, "ab")
+        self.launcher = self.launch(self.log_path)
+        until("the platform serves", self._serves, 30)
+        return self
+
+    def launch(self, log_path):
+        """Starts the launcher with its output in a file; the process."""
+        log = open(log_path, "ab")
         command = [str(prefix() / "bin" / "poppo-platform")]
         for name, value in self.settings.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         identity = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.folder)}
-        self.launcher = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd="/", **identity)
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd="/", **identity)
         log.close()
-        until("the platform serves", self._serves, 30)
-        return self
+        return process
 
     def _serves(self):
         if self.launcher.poll() is not None:

@@ -81,7 +81,7 @@ run_detached()
     (run_foreground) >>"$log_file" 2>&1 </dev/null &
     echo $! >"$pid_file"
     for _ in $(seq 600); do
-        grep -q 'serving on http' "$log_file" && break
+        grep -q 'listening on http' "$log_file" && break
         kill -0 "$(cat "$pid_file")" 2>/dev/null || break
         read -rt 0.1 <> <(:) || true
     done
