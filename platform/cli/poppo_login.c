@@ -77,7 +77,8 @@ static int read_hidden(int tty, struct pb_buf *line, struct pb_error *err)
     (void)tcsetattr(tty, TCSAFLUSH, &before);
     (void)sigaction(SIGINT, &before_int, NULL);
     (void)sigaction(SIGTERM, &before_term, NULL);
-    (void)write(tty, "\n", 1);
+    if (write(tty, "\n", 1) < 0)
+        was_interrupted = was_interrupted ? was_interrupted : SIGHUP; /* the terminal has gone */
     if (was_interrupted)
         (void)raise(was_interrupted);
     return r;
