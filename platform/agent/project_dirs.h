@@ -7,7 +7,6 @@
  *     data/                   R:P 0750   journal.db, cache.git, broker.sock …
  *       home/<item>/          T   0700   HOME of a work item's tasks (home/ itself: T:P 0770)
  *       attempts/<x>.<n>/     R:P 0750   what one attempt leaves behind until it is reported
- *       publish.git/          R   0700
  *     temp/                   T:P 2770   TMPDIR of tasks
  *
  * R runs the runner and the broker, T runs everything a stranger may have
