@@ -174,7 +174,7 @@ static int open_server(struct serve *serve, struct pb_error *err)
                                        },
                                        err);
     if (!serve->server)
-        return pb_fail_in(err, "listen on %s", pb_config_text(config, "listen"));
+        return -1;
     pb_settings_know_port(serve->settings, pb_http_server_port(serve->server));
     return 0;
 }
