@@ -68,7 +68,7 @@ function usePlaces(): Place[] {
 
 export function Brand() {
   return (
-    <Link to="/" className="brand">
+    <Link to="/" className="brand" aria-label="PoppoBuilder">
       <svg width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">
         <defs>
           <linearGradient id="brand" x1="0" y1="0" x2="1" y2="1">

@@ -59,7 +59,7 @@ describe('checkProject', () => {
     [{ max_concurrent: '1.5' }, { max_concurrent: 'form.range|1|100' }],
     [{ max_concurrent: '' }, { max_concurrent: 'form.range|1|100' }],
     [{ max_turns: 'x' }, { max_turns: 'form.range|1|1000' }],
-    [{ timeout_minutes: '10' }, { silence_minutes: 'form.silence' }],
+    [{ timeout_minutes: '9' }, { silence_minutes: 'form.silence' }],
     [{ trigger_label: 'a,b' }, { trigger_label: 'form.comma' }],
     [{ trigger_label: 'poppo:go' }, { trigger_label: 'form.label_prefix' }],
     [{ github_api_url: 'ftp://x' }, { github_api_url: 'form.url' }],
@@ -83,7 +83,7 @@ describe('requests', () => {
       github_repo: 'r',
       github_token: 't',
       timeout_seconds: 3600,
-      silence_timeout_seconds: 900,
+      silence_timeout_seconds: 600,
       poll_interval_seconds: 60,
     })
     for (const absent of ['name', 'github_api_url', 'anthropic_api_key', 'model', 'max_turns'])

@@ -61,7 +61,7 @@ export function emptyProject(language: 'ja' | 'en'): ProjectForm {
     driver: 'claude',
     command: '',
     timeout_minutes: '60',
-    silence_minutes: '15',
+    silence_minutes: '10',
     max_concurrent: '1',
     allow_workflow_files: false,
   }

@@ -1,0 +1,214 @@
+/**
+ * The main job as a person sees it, on the real programs: setup → project → labelled issue → live log
+ * → pull request → reply → second commit. Then what goes wrong on the way: a question, a cancelled
+ * run, a server that dies while the page is open.
+ */
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed } from 'vitest'
+import { launchBrowser } from '../browser'
+import { violations } from './axe'
+import { key, token, until, World } from './world'
+
+let world: World
+let browser: Browser
+let context: BrowserContext
+let page: Page
+const complaints: string[] = []
+
+beforeAll(async () => {
+  world = await World.start()
+  browser = await launchBrowser()
+  context = await browser.newContext({
+    locale: 'ja',
+    viewport: { width: 1280, height: 860 },
+    reducedMotion: 'reduce',
+  })
+  page = await context.newPage()
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    if (message.type() === 'error' && /Content Security Policy/.test(message.text()))
+      complaints.push(message.text())
+  })
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await world?.stop()
+})
+
+/** A journey: after a step that failed the rest means nothing. */
+let broken = false
+beforeEach((test) => test.skip(broken, 'an earlier step failed'))
+
+/** Leaves a picture and the page's address where a failed step can be looked at. */
+function pictureOnFailure(name: string): void {
+  onTestFailed(async () => {
+    broken = true
+    const path = `${process.env.PICTURES ?? '/tmp'}/poppo-journey-${name}.png`
+    await page.screenshot({ path, fullPage: true }).catch(() => {})
+    console.error(`${name}: ${page.url()}, picture ${path}\n${world.log().slice(-2000)}`)
+  })
+}
+
+const seen = (locator: Locator, timeout = 30_000) => locator.waitFor({ state: 'visible', timeout })
+const heading = (name: string | RegExp) => page.getByRole('heading', { name })
+const badge = (word: string) => page.locator('h1 .badge', { hasText: word })
+
+async function openNewest(title: string): Promise<void> {
+  await page.goto(`${world.url}/projects/app`)
+  const link = page.getByRole('link', { name: title }).first()
+  await seen(link)
+  await link.click()
+  await seen(heading(new RegExp(title)))
+}
+
+describe('the main job', () => {
+  it('begins with the one-time link', async () => {
+    pictureOnFailure('setup')
+    await page.goto(`${world.url}/setup#${await world.setupToken()}`)
+    await seen(heading('PoppoBuilder へようこそ'))
+    expect(page.url()).not.toContain('#')
+    expect(await violations(page)).toEqual([])
+    await page.getByLabel('ユーザー名').fill('admin')
+    await page.getByLabel('パスワード').fill('correct horse battery')
+    await page.getByRole('button', { name: '作成して始める' }).click()
+    await seen(heading('最初のプロジェクトを作成しましょう'))
+  })
+
+  it('makes a project whose repository and keys are checked while typing', async () => {
+    pictureOnFailure('project')
+    await page.getByRole('link', { name: '新規プロジェクト' }).click()
+    const repository = page.getByRole('textbox', { name: 'リポジトリ' })
+    const checks = page.getByRole('list', { name: 'リポジトリの確認結果' })
+    const create = page.getByRole('button', { name: /プロジェクトを作成/ })
+
+    await page.getByLabel('GitHub アクセストークン').fill(token)
+    await repository.fill('octo/nothing')
+    await seen(checks.locator('[data-tone="fail"]').first())
+    expect(await create.getAttribute('aria-disabled')).toBe('true')
+
+    await repository.fill('octo/app')
+    await seen(checks.getByText(/main/))
+    await page.getByLabel('Anthropic API キー').fill('sk-ant-wrong')
+    const claude = page.getByRole('list', { name: 'Claude の確認結果' })
+    await seen(claude.locator('[data-tone="fail"]').first())
+    await page.getByLabel('Anthropic API キー').fill(key)
+    await seen(claude.locator('[data-tone="ok"]').first())
+    await page.getByLabel('確認の間隔').fill('0.3')
+    expect(await violations(page)).toEqual([])
+    await create.click()
+    await seen(heading('app'))
+    await seen(page.getByText(/poppo ラベルを付けると/))
+    await seen(page.locator('.facts', { hasText: '稼働中' }))
+  })
+
+  let number = 0
+
+  it('starts on a label and shows the log as it comes', async () => {
+    pictureOnFailure('log')
+    number = await world.issue('メモを書いてください', '[[poppo-rig: sleep=3]]')
+    const link = page.getByRole('link', { name: 'メモを書いてください' })
+    await seen(link) // by itself: nobody reloads
+    await link.click()
+    await page.waitForURL(/\/executions\/[0-9A-Z]{26}\/log$/)
+    const log = page.getByRole('log', { name: '実行ログ' })
+    await seen(log.getByText('claude', { exact: false }).first())
+    const before = await page.locator('.log-size').innerText()
+    await until('more lines', async () => (await page.locator('.log-size').innerText()) !== before)
+    await seen(badge('成功'), 60_000)
+  })
+
+  it('ends in a draft pull request that the page links to', async () => {
+    pictureOnFailure('pull')
+    const link = page.locator('header').getByRole('link', { name: /プルリクエスト #\d+/ })
+    await seen(link)
+    const { pulls } = await world.repo()
+    const [pull] = Object.values(pulls)
+    expect(pull?.draft).toBe(true)
+    expect(await link.getAttribute('href')).toMatch(new RegExp(`/octo/app/pull/${pull?.number}$`))
+    await page.getByRole('link', { name: '概要', exact: true }).click()
+    await seen(heading('成果'))
+    await seen(page.getByText(`poppo/issue-${number}`).first())
+    await seen(page.getByText(/^\$0\.\d+/).first())
+    expect(await violations(page)).toEqual([])
+  })
+
+  it('goes on in the same session after a reply', async () => {
+    pictureOnFailure('reply')
+    await page.goto(`${world.url}/executions`)
+    await seen(heading('実行'))
+    await world.comment(number, 'もう一度お願いします')
+    await seen(page.getByRole('row', { name: /コメント/ }))
+    await seen(page.getByRole('row', { name: /成功.*コメント/s }), 60_000)
+    const branch = `poppo/issue-${number}`
+    await until(
+      'two commits',
+      async () => (await world.git('rev-list', '--count', `main..${branch}`)) === '2',
+    )
+    expect(Object.keys((await world.repo()).pulls)).toHaveLength(1)
+  })
+})
+
+describe('on the way', () => {
+  it('a question is shown, and the answer goes on', async () => {
+    pictureOnFailure('question')
+    const asked = await world.issue('どちらにしますか', '[[poppo-rig: ask]]')
+    await openNewest('どちらにしますか')
+    await seen(badge('回答待ち'), 60_000)
+    await page.getByRole('link', { name: '概要', exact: true }).click()
+    const answer = page.getByRole('link', { name: /Issue で回答する/ })
+    await seen(answer)
+    expect(await answer.getAttribute('href')).toContain(`/octo/app/issues/${asked}`)
+    await world.comment(asked, 'A でお願いします')
+    await seen(badge('成功'), 60_000)
+  })
+
+  it('a run is cancelled by its button', async () => {
+    pictureOnFailure('cancel')
+    await world.issue('長い作業', '[[poppo-rig: sleep=120]]')
+    await openNewest('長い作業')
+    await seen(badge('実行中'), 60_000)
+    await page.getByRole('button', { name: '実行を中止' }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: '実行を中止' }).click()
+    await seen(badge('キャンセル済み'), 60_000)
+    await seen(page.getByRole('button', { name: '再実行' }))
+  })
+
+  it('the page lives through the death of the server', async () => {
+    pictureOnFailure('death')
+    await world.issue('止まらない作業', '[[poppo-rig: sleep=8]]')
+    await openNewest('止まらない作業')
+    await seen(badge('実行中'), 60_000)
+    await seen(page.locator('.live', { hasText: 'ライブ接続中' }))
+    world.killServer()
+    await seen(page.locator('.live', { hasText: '再接続中' }))
+    await seen(page.locator('.live', { hasText: 'ライブ接続中' }), 60_000)
+    await seen(badge('成功'), 60_000)
+  })
+
+  it('the other language is one press away and stays', async () => {
+    pictureOnFailure('language')
+    await page.getByRole('button', { name: 'English' }).click()
+    await seen(page.getByRole('link', { name: 'Dashboard' }).first())
+    await page.reload()
+    await seen(page.getByRole('link', { name: 'Dashboard' }).first())
+    await page.goto(`${world.url}/nodes`)
+    await seen(page.getByText('Online'))
+  })
+
+  it('signing out ends it, and a wrong password opens nothing', async () => {
+    pictureOnFailure('sign-out')
+    await page.getByRole('button', { name: 'Menu of admin' }).click()
+    await page.getByRole('menuitem', { name: 'Sign out' }).click()
+    await seen(heading('Sign in'))
+    await page.getByLabel('User name').fill('admin')
+    await page.getByLabel('Password').fill('wrong')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await seen(page.getByRole('alert'))
+    expect(await page.getByRole('alert').innerText()).toContain('Wrong user name or password')
+  })
+
+  it('nothing was refused by the content policy, nothing threw', () => {
+    expect(complaints).toEqual([])
+  })
+})
