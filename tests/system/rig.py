@@ -21,6 +21,7 @@ CACHE = ROOT / ".poppo" / "cache"
 TOKEN = "ghp_TestTokenOnlyForStandIns0123456789abcd"
 KEY = "sk-ant-test-OnlyForStandIns0123456789abcdef"
 NODE = shutil.which("node")
+READY = "listening on http"  # what the platform's log says once it serves
 
 
 class Refused(Exception):
@@ -187,8 +188,9 @@ class Installation:
         }
 
     def start(self):
+        before = self.log().count(READY) if self.log_path.exists() else 0
         self.launcher = self.launch(self.log_path)
-        until("the platform serves", self._serves, 30)
+        until("the platform serves", lambda: self._serves() and self.log().count(READY) > before, 30)
         return self
 
     def launch(self, log_path):
