@@ -98,6 +98,7 @@ static int read_facts(const char *text, struct pb_attempt_facts *facts, struct p
     facts->has_env = pb_json_bool(json, "has_env", false);
     facts->is_finished = pb_json_bool(json, "is_finished", false);
     facts->was_cancelled = pb_json_bool(json, "was_cancelled", false);
+    facts->is_out_of_disk = pb_json_bool(json, "is_out_of_disk", false);
     pb_json_free(json);
     return 0;
 }
@@ -117,6 +118,7 @@ void pb_attempt_write_facts(struct pb_attempt *attempt)
     pb_json_put_bool(&json, "has_env", facts->has_env);
     pb_json_put_bool(&json, "is_finished", facts->is_finished);
     pb_json_put_bool(&json, "was_cancelled", facts->was_cancelled);
+    pb_json_put_bool(&json, "is_out_of_disk", facts->is_out_of_disk);
     pb_json_end_object(&json);
     attempt->row.facts = pb_buf_string(&attempt->facts_text);
 }

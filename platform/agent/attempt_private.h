@@ -21,6 +21,7 @@ struct pb_attempt_facts {
     bool has_env;       /* the plan had variables, which are not in the journal */
     bool is_finished;   /* the process is gone and its last lines are stored */
     bool was_cancelled;
+    bool is_out_of_disk; /* the reserve has been used: the run ends, its later lines are dropped */
 };
 
 struct pb_attempt {
@@ -101,6 +102,8 @@ void pb_attempt_run_noop(struct pb_attempt *attempt);
 void pb_attempt_stop_run(struct pb_attempt *attempt, enum pb_run_stop stop);
 void pb_attempt_end_run(struct pb_attempt *attempt); /* lets go of timers, task and driver */
 void pb_attempt_adopt(struct pb_attempt *attempt);
+/* The journal has no room: gives it the reserve, and ends what fills the disk. False: there is none left. */
+bool pb_attempt_use_reserve(struct pb_attempt *attempt);
 void pb_attempt_rundir(const struct pb_attempt *attempt, char ret_path[PB_PROJECT_PATH_TEXT]);
 
 /* ---- attempt_report.c ---- */

@@ -66,7 +66,10 @@ void pb_attempt_store(struct pb_attempt *attempt)
             pb_log_fail(PB_LOG_ERROR, "attempt", &err, "attempt=%s store it, trying again",
                         attempt->plan->name);
         attempt->store_failed = true;
-        store_within(attempt, RETRY_MS);
+        store_within(attempt,
+                     pb_text_equal(err.reason, "disk_full") && pb_attempt_use_reserve(attempt)
+                         ? 0
+                         : RETRY_MS);
         return;
     }
     attempt->store_failed = false;

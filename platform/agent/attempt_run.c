@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/attempt_private.h"
 #include "base/clock.h"
@@ -74,10 +75,10 @@ static ssize_t feed_once(struct pb_attempt *attempt, enum pb_task_file file, str
 
     if (n <= 0)
         return n;
-    attempt->is_muted = silent > 0;
+    attempt->is_muted = silent > 0 || attempt->facts.is_out_of_disk;
     attempt->driver->feed(attempt->driver_state, file, data, (size_t)n, &sink);
     attempt->fed[file] += n;
-    if (!attempt->is_muted) {
+    if (silent <= 0) {
         *(file == PB_TASK_OUTPUT ? &attempt->row.output_offset : &attempt->row.errors_offset) =
             attempt->fed[file];
         attempt->heard_ms = pb_clock_steady_ms();
@@ -148,7 +149,7 @@ static void finish_reading(struct pb_attempt *attempt)
 
     while (feed_some(attempt))
         continue;
-    attempt->is_muted = attempt->facts.is_finished;
+    attempt->is_muted = attempt->facts.is_finished || attempt->facts.is_out_of_disk;
     attempt->driver->finish(attempt->driver_state, &sink);
     attempt->is_muted = false;
     note_progress(attempt);
@@ -204,6 +205,8 @@ static void settle(struct pb_attempt *attempt)
         pb_attempt_fail(attempt, &err);
         return;
     }
+    if (attempt->facts.is_out_of_disk)
+        pb_attempt_set_outcome(attempt, PB_OUTCOME_FAILED, "disk", "the disk of the node is full");
     if (attempt->outcome.run_again && attempt->row.round < ROUNDS &&
         !attempt->facts.was_cancelled) {
         pb_attempt_say(attempt, 'w', "once more, in a fresh session: %s", attempt->outcome.reason);
@@ -235,6 +238,23 @@ void pb_attempt_end_run(struct pb_attempt *attempt)
 }
 
 /* ---- stopping ---- */
+
+bool pb_attempt_use_reserve(struct pb_attempt *attempt)
+{
+    char path[PB_PROJECT_PATH_TEXT + 16];
+    struct pb_error err;
+
+    (void)snprintf(path, sizeof(path), "%s/reserve", attempt->dir);
+    if (unlink(path) < 0)
+        return false;
+    pb_log_error("attempt", "attempt=%s the disk is full: ending it", attempt->plan->name);
+    pb_attempt_say(attempt, 'x', "the disk of the node is full; what follows is not in this log");
+    attempt->facts.is_out_of_disk = true;
+    if (attempt->task && pb_task_signal(attempt->task, PB_TASK_KILL, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "attempt", &err, "attempt=%s end its process",
+                    attempt->plan->name);
+    return true;
+}
 
 static void next_stage(struct pb_attempt *attempt)
 {

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { KILL_GRACE_MS = 5000 };
+enum { KILL_GRACE_MS = 5000, RESERVE_BYTES = 3 << 20 };
 
 static void start(struct pb_attempt *attempt, struct pb_step *step, struct pb_error *err)
 {
@@ -40,6 +40,24 @@ static int make_attempt_dir(const struct pb_attempt *attempt, struct pb_error *e
         (mkdir(exchange, 0770) < 0 && errno != EEXIST) || chmod(exchange, 0770) < 0)
         return pb_fail_errno(err, "make the folder %s", attempt->dir);
     return 0;
+}
+
+/* Room for the last lines and the result, should the disk be full by then. */
+static int set_reserve_aside(const struct pb_attempt *attempt, struct pb_error *err)
+{
+    char path[PB_PROJECT_PATH_TEXT + 16];
+    int fd;
+    int number;
+
+    (void)snprintf(path, sizeof(path), "%s/reserve", attempt->dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return pb_fail_errno(err, "make %s", path);
+    number = posix_fallocate(fd, 0, RESERVE_BYTES);
+    pb_close(&fd);
+    if (number != ENOSPC && number != EDQUOT)
+        return 0; /* a file system that cannot reserve has none */
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "disk", "the disk of the node is full");
 }
 
 static int prepare_broker(struct pb_step *step, struct pb_error *err)
@@ -80,7 +98,8 @@ static int work_prepare(struct pb_step *step, struct pb_error *err)
 {
     const struct pb_driver *driver = step->attempt->driver;
 
-    if (make_attempt_dir(step->attempt, err) < 0 || fetch_env(step, err) < 0)
+    if (make_attempt_dir(step->attempt, err) < 0 || set_reserve_aside(step->attempt, err) < 0 ||
+        fetch_env(step, err) < 0)
         return -1;
     if (!driver->has_process)
         return 0;

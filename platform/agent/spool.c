@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/line_text.h"
+#include "base/clock.h"
 
 enum { PENDING_MAX = 4 << 20, MASKED_MAX = 1 << 20 };
 
@@ -69,10 +70,20 @@ bool pb_spool_is_full(const struct pb_spool *spool)
     return spool->pending.len >= PB_SPOOL_BATCH_BYTES;
 }
 
+/* More waited than memory is given for: the journal has been refusing for long. */
+static void admit_loss(struct pb_spool *spool)
+{
+    static const char TEXT[] = "[log lines are missing here: they could not be stored]";
+
+    pb_buf_clear(&spool->pending);
+    spool->pending_count = 0;
+    put_line(spool, pb_clock_wall_ms(), 'w', TEXT, strlen(TEXT));
+}
+
 int pb_spool_store(struct pb_spool *spool, struct pb_error *err)
 {
     if (pb_buf_failed(&spool->pending))
-        return pb_fail(err, PB_ERROR_LIMITED, "too many log lines wait to be stored");
+        admit_loss(spool);
     spool->row->next_line += spool->pending_count;
     if (pb_journal_save(spool->journal, spool->row, spool->pending.data, spool->pending.len,
                         spool->pending_count, err) < 0) {

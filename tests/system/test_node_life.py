@@ -1,6 +1,7 @@
 """A node from outside: what it says, starts, restarts, and survives."""
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -259,6 +260,73 @@ def test_variables_are_asked_for_again_after_a_restart(platform, node, project):
     os.kill(node.pid("runner", project), signal.SIGKILL)
     assert platform.wait_result(attempt)["outcome"] == "succeeded"
     assert attempt.texts() == ["***", "again ***"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a disk of its own")
+def test_a_full_disk_ends_the_run_and_is_told(platform):
+    node = Node(platform, True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=755", "tmpfs", node.data / "projects"], check=True)
+    try:
+        node.start()
+        platform.wait(lambda: platform.connection, "the node dials")
+        platform.ack_lines = False  # what is stored stays stored
+        platform.wish("p1")
+        platform.wait_running("p1")
+        attempt = platform.start("p1", driver="command", command=["/bin/sh", "-c", "yes 'many words' | head -c 40000000"])
+        platform.wait(lambda: attempt.lines, "lines come")
+        wait_until(lambda: not node.pids("shim"), "the run is ended", 60)
+        platform.ack_lines = True
+        platform.away()
+        platform.back()
+        result = platform.wait_result(attempt, 60)
+        assert (result["outcome"], result["kind"]) == ("failed", "disk"), result
+        assert "disk" in attempt.texts("x")[-1]
+        # and there is room for the next one
+        wait_until(lambda: not list((node.project("p1") / "data" / "attempts").iterdir()), "the attempt is forgotten")
+        assert platform.wait_result(platform.start("p1", command=["lines=5"]))["outcome"] == "succeeded"
+        print(node.logs()[-8000:])
+    finally:
+        node.stop()
+        subprocess.run(["umount", "-l", node.data / "projects"], check=True)
+        node.remove()
+
+
+def waiting_for_a_credential(platform, project):
+    attempt = platform.start(project, driver="command", command=["true"],
+                             repo={"url": "http://127.0.0.1:9/x.git", "base_branch": "main", "branch": "poppo/issue-12",
+                                   "default_branch": "main"})
+    platform.wait(lambda: asked(platform, attempt), "it asks")
+    return attempt
+
+
+def asked(platform, attempt):
+    return [m.body for m in platform.messages if m.type == "credential_request" and m.body["execution"] == attempt.execution]
+
+
+def test_a_question_without_an_answer_is_asked_again_and_can_be_cancelled(platform, node, project):
+    attempt = waiting_for_a_credential(platform, project)
+    platform.away()
+    platform.back()
+    platform.wait(lambda: len(asked(platform, attempt)) >= 2, "it asks again")
+    os.kill(node.pid("runner", project), signal.SIGKILL)
+    platform.wait(lambda: len(asked(platform, attempt)) >= 3, "its next life asks, too")
+    platform.send("attempt_cancel", project, {**attempt.ref, "reason": ""})
+    assert platform.wait_result(attempt)["outcome"] == "cancelled"
+
+
+def test_a_no_is_told_with_its_kind(platform, node, project):
+    attempt = waiting_for_a_credential(platform, project)
+    platform.send("credential", project, {"request": asked(platform, attempt)[-1]["request"], "purpose": "git_fetch",
+                                          "error": "there is no token", "kind": "github_auth"})
+    result = platform.wait_result(attempt)
+    assert (result["outcome"], result["kind"]) == ("failed", "github_auth") and "no token" in result["reason"]
+
+
+def test_an_attempt_discarded_while_it_waits_says_nothing_more(platform, node, project):
+    attempt = waiting_for_a_credential(platform, project)
+    platform.send("attempt_discard", project, attempt.ref)
+    wait_until(lambda: not list((node.project(project) / "data" / "attempts").iterdir()), "the attempt is forgotten")
+    assert attempt.result is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs users of its own")
