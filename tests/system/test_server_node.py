@@ -217,7 +217,11 @@ def test_an_idempotency_key_starts_once(server, node):
 def test_the_environment_goes_along_in_plain(server, node):
     server.ok("PUT", "/api/projects/app/env", {"items": [{"key": "A", "value": "1"}, {"key": "B", "value": "two", "encrypted": True}]})
     server.run()
-    assert node.take()["env"] == {"A": "1", "B": "two"}
+    start = node.take()
+    assert start["env"] == {"A": "1", "B": "two"} and start["env_secrets"] == ["B"]
+    node.send("credential_request", {**ref(start), "request": "again", "purpose": "env"}, "app")
+    again = node.expect("credential", request="again")
+    assert again["env"] == {"A": "1", "B": "two"} and again["env_secrets"] == ["B"]
 
 
 # --- credentials and fences ---------------------------------------------------
@@ -236,6 +240,15 @@ def test_credentials_are_given_while_the_fence_holds(server, node):
     node.expect("attempt_cancel")
     node.send("credential_request", {**ref(start), "request": "late", "purpose": "git_push"}, "app")
     assert node.expect("credential", request="late")["kind"] == "cancelled"
+
+
+def test_a_state_we_do_not_know_ends_nothing(server, node):
+    node.status("app", state="stopping")
+    until("it is known as stopped", lambda: server.ok("GET", "/api/projects/app")["agent"]["state"] == "stopped")
+    node.status("app", state="dancing")
+    until("it is known as not well", lambda: server.ok("GET", "/api/projects/app")["agent"]["state"] == "degraded")
+    node.status("app")
+    until("it runs", lambda: server.ok("GET", "/api/projects/app")["agent"]["state"] == "running")
 
 
 def test_a_missing_secret_has_its_own_kind(server):
@@ -454,11 +467,10 @@ def test_the_agents_log_is_read_from_its_node(server, node):
     answers = []
     asking = threading.Thread(target=lambda: answers.append(server.api("GET", "/api/projects/app/logs?tail=2")))
     asking.start()
-    first = node.expect("agent_log_read")
-    node.send("agent_log_data", {"request": first["request"], "total": 10, "lines": ["x"]}, "app")
-    second = node.expect("agent_log_read")
-    assert (second["from"], second["count"]) == (8, 2)
-    node.send("agent_log_data", {"request": second["request"], "total": 10, "lines": ["nine", "ten"]}, "app")
+    read = node.expect("agent_log_read")
+    assert (read["from"], read["count"]) == (-2, 2)
+    node.send("agent_log_data", {"request": "of somebody else", "total": 1, "lines": ["no"]}, "app")
+    node.send("agent_log_data", {"request": read["request"], "total": 10, "from": 8, "lines": ["nine", "ten"]}, "app")
     asking.join(10)
     assert answers[0].text == "nine\nten\n" and answers[0].headers["X-Log-Lines"] == "10" and answers[0].headers["X-Log-From"] == "8"
     node.close()

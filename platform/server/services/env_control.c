@@ -173,13 +173,12 @@ int pb_env_replace(struct pb_platform *platform, const char *project_id,
 
 /* --- for executions ------------------------------------------------------------------------------------------- */
 
-int pb_env_put_plain(struct pb_platform *platform, const struct pb_env_var *vars, size_t count,
-                     const char *project_id, struct pb_json_writer *w, const char *name,
-                     struct pb_error *err)
+static int put_values(struct pb_platform *platform, const struct pb_env_var *vars, size_t count,
+                      const char *project_id, struct pb_json_writer *w, struct pb_error *err)
 {
     int r = 0;
 
-    pb_json_begin_object(w, name);
+    pb_json_begin_object(w, "env");
     for (size_t i = 0; r == 0 && i < count; i++) {
         const char *value = vars[i].value ? vars[i].value : "";
         char context[CONTEXT_TEXT];
@@ -197,4 +196,35 @@ int pb_env_put_plain(struct pb_platform *platform, const struct pb_env_var *vars
     }
     pb_json_end_object(w);
     return r < 0 ? pb_fail_in(err, "environment of %s", project_id) : 0;
+}
+
+int pb_env_put_plain(struct pb_platform *platform, const struct pb_env_var *vars, size_t count,
+                     const char *project_id, struct pb_json_writer *w, struct pb_error *err)
+{
+    if (put_values(platform, vars, count, project_id, w, err) < 0)
+        return -1;
+    pb_json_begin_array(w, "env_secrets");
+    for (size_t i = 0; i < count; i++)
+        if (vars[i].encrypted)
+            pb_json_put_text(w, NULL, vars[i].key);
+    pb_json_end_array(w);
+    return 0;
+}
+
+int pb_env_put_of_project(struct pb_platform *platform, const char *project_id,
+                          struct pb_json_writer *w, struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+    struct pb_env_var_list list;
+    struct pb_arena arena;
+    int r;
+
+    if (!db)
+        return -1;
+    pb_arena_init(&arena, ARENA_MAX);
+    r = load(platform, db, project_id, &arena, &list, err);
+    if (r == 0)
+        r = pb_env_put_plain(platform, list.items, list.count, project_id, w, err);
+    pb_arena_release(&arena);
+    return r;
 }

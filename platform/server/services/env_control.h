@@ -25,9 +25,13 @@ int pb_env_replace(struct pb_platform *platform, const char *project_id,
                    const struct pb_env_var *vars, size_t count, const struct pb_principal *who,
                    struct pb_error *err) PB_MUST_CHECK;
 
-/* Puts {"KEY": "plain", …} as a member. DENIED when a sealed value cannot be opened. */
+/* Puts the members "env": {"KEY": "plain", …} and "env_secrets": ["KEY" …], the names of the sealed ones.
+ * DENIED when a sealed value cannot be opened. */
 int pb_env_put_plain(struct pb_platform *platform, const struct pb_env_var *vars, size_t count,
-                     const char *project_id, struct pb_json_writer *w, const char *name,
+                     const char *project_id, struct pb_json_writer *w,
                      struct pb_error *err) PB_MUST_CHECK;
+/* The same, read with this thread's reader. */
+int pb_env_put_of_project(struct pb_platform *platform, const char *project_id,
+                          struct pb_json_writer *w, struct pb_error *err) PB_MUST_CHECK;
 
 #endif

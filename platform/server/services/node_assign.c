@@ -146,18 +146,6 @@ static void put_policy(const struct assignment *a, struct pb_json_writer *w)
     pb_json_put_bool(w, "allow_workflow_files", project->allow_workflow_files);
 }
 
-/* The project's variables, and which of them are not for the log. */
-static int put_env(const struct assignment *a, struct pb_json_writer *w, struct pb_error *err)
-{
-    pb_json_begin_array(w, "env_secrets");
-    for (size_t i = 0; i < a->env.count; i++)
-        if (a->env.items[i].encrypted)
-            pb_json_put_text(w, NULL, a->env.items[i].key);
-    pb_json_end_array(w);
-    return pb_env_put_plain(a->hub->platform, a->env.items, a->env.count, a->project->id, w, "env",
-                            err);
-}
-
 static int put_start(const struct assignment *a, struct pb_json_writer *w, struct pb_error *err)
 {
     const struct pb_execution *execution = a->execution;
@@ -180,7 +168,7 @@ static int put_start(const struct assignment *a, struct pb_json_writer *w, struc
     pb_json_end_object(w);
     pb_json_put_text(w, "requested_by", execution->requested_by);
     pb_json_put_text(w, "language", a->project->language);
-    return put_env(a, w, err);
+    return pb_env_put_plain(a->hub->platform, a->env.items, a->env.count, a->project->id, w, err);
 }
 
 static int load(struct assignment *a, const char *execution_id, struct pb_error *err)
@@ -241,46 +229,6 @@ bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id)
         pb_log_fail(PB_LOG_WARN, "node_hub", &err, "execution=%s not assigned", execution_id);
     pb_arena_release(&arena);
     return sent;
-}
-
-/* --- variables, again -------------------------------------------------------------------------------------- */
-
-static int put_env_answer(struct assignment *a, const char *project_id, const char *request,
-                          struct pb_buf *frame, struct pb_error *err)
-{
-    struct pb_message_builder b;
-
-    if (!a->db || pb_project_load(a->db, a->arena, project_id, &a->project, err) < 0 ||
-        pb_env_var_list(a->db, a->arena, project_id, &a->env, err) < 0)
-        return -1;
-    pb_message_begin(&b, frame, PB_MESSAGE_CREDENTIAL, project_id);
-    pb_json_put_text(&b.json, "request", request);
-    pb_json_put_text(&b.json, "purpose", "env");
-    if (put_env(a, &b.json, err) < 0)
-        return -1;
-    pb_message_end(&b, NULL, 0);
-    return 0;
-}
-
-int pb_node_send_env(struct link *link, const char *project_id, const char *request,
-                     struct pb_error *err)
-{
-    struct assignment a = {.hub = link->hub};
-    struct pb_arena arena;
-    struct pb_buf frame;
-    int r;
-
-    pb_arena_init(&arena, ARENA_MAX);
-    pb_buf_init(&frame, 2 * PB_MESSAGE_FRAME_MAX);
-    frame.secret = true;
-    a.arena = &arena;
-    a.db = pb_store_reader(link->hub->platform->store, err);
-    r = put_env_answer(&a, project_id, request, &frame, err);
-    if (r == 0)
-        (void)pb_link_send(link, &frame); /* asked again after the next connection */
-    pb_buf_release(&frame);
-    pb_arena_release(&arena);
-    return r;
 }
 
 /* --- cancel, discard ---------------------------------------------------------------------------------------- */

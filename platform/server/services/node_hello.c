@@ -197,26 +197,35 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+/* A node's word for a state; words we do not know are nothing to end a connection for. */
+static enum pb_agent_state state_of(const struct pb_json *item)
+{
+    const char *word = pb_json_text(item, "state", "");
+    int state;
+
+    if (pb_names_find(&PB_AGENT_STATE_NAMES, word, &state))
+        return (enum pb_agent_state)state;
+    return strcmp(word, "stopping") == 0 ? PB_AGENT_STOPPED : PB_AGENT_DEGRADED;
+}
+
 static int observe(struct pb_db *db, struct status *status, const struct pb_json *item,
                    struct pb_error *err)
 {
     const char *id = pb_json_text(item, "id", "");
     const char *detail = bounded(status->arena, pb_json_text(item, "last_error", NULL), 500);
-    int state = PB_AGENT_DEGRADED;
+    enum pb_agent_state state = state_of(item);
     struct pb_project *project;
 
-    if (!pb_message_project_valid(id) ||
-        !pb_names_find(&PB_AGENT_STATE_NAMES, pb_json_text(item, "state", ""), &state))
-        return pb_fail(err, PB_ERROR_INVALID,
-                       "node_status names project '%.63s' in a state we do not know", id);
+    if (!pb_message_project_valid(id))
+        return pb_fail(err, PB_ERROR_INVALID, "node_status names no project '%.63s'", id);
     if (pb_project_load(db, status->arena, id, &project, err) < 0)
         return err->code == PB_ERROR_NOT_FOUND ? 0 : -1;
-    if ((int)project->agent_state == state && same_text(project->agent_detail, detail) &&
+    if (project->agent_state == state && same_text(project->agent_detail, detail) &&
         project->agent_pid == pb_json_int(item, "pid", 0) &&
         project->agent_restarts == pb_json_int(item, "restarts", 0) &&
         same_text(project->node_id, status->node_id))
         return 0;
-    project->agent_state = (enum pb_agent_state)state;
+    project->agent_state = state;
     project->agent_detail = detail && *detail ? detail : NULL;
     project->agent_pid = pb_json_int(item, "pid", 0);
     project->agent_restarts = pb_json_int(item, "restarts", 0);
@@ -270,12 +279,10 @@ static void remember(struct pb_node_hub *hub, const char *node_id, const struct 
     for (size_t i = 0; i < pb_json_count(projects) && i < PROJECTS_MAX; i++) {
         const struct pb_json *item = pb_json_at(projects, i);
         struct agent *agent = pb_hub_agent(hub, pb_json_text(item, "id", ""), true);
-        int state;
 
-        if (!agent ||
-            !pb_names_find(&PB_AGENT_STATE_NAMES, pb_json_text(item, "state", ""), &state))
+        if (!agent)
             continue;
-        agent->state = (enum pb_agent_state)state;
+        agent->state = state_of(item);
         (void)snprintf(agent->node_id, sizeof(agent->node_id), "%s", node_id);
     }
     (void)pthread_mutex_unlock(&hub->lock);

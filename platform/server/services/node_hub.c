@@ -22,7 +22,6 @@ enum {
     MESSAGE_QUEUE = 65536, /* lanes, not messages: a lane is in the queue at most once */
     GIVE_UP_EXTRA_MS = 30 * 1000,
     LOG_WAIT_MS = 5000,
-    LOG_LINES_MAX = 2000,
 };
 
 /* --- life --------------------------------------------------------------------------------------------- */
@@ -411,70 +410,71 @@ void pb_node_hub_sweep(struct pb_node_hub *hub)
 
 /* --- the agents' own logs ------------------------------------------------------------------------------------ */
 
-/* Asks once and waits. */
-static int ask_log(struct pb_node_hub *hub, struct link *link, const char *project_id, int64_t from,
-                   int64_t count, struct pb_buf *text, int64_t *ret_total, struct pb_error *err)
+static void send_log_read(struct link *link, const char *project_id,
+                          const struct log_request *request, int64_t count)
 {
-    struct log_request request = {.text = text};
-    int64_t until = pb_clock_steady_ms() + LOG_WAIT_MS;
-    struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
     struct pb_message_builder b;
     struct pb_buf frame;
 
-    pb_ulid(request.id);
     pb_buf_init(&frame, 4096);
     pb_message_begin(&b, &frame, PB_MESSAGE_AGENT_LOG_READ, project_id);
-    pb_json_put_text(&b.json, "request", request.id);
-    pb_json_put_int(&b.json, "from", from);
+    pb_json_put_text(&b.json, "request", request->id);
+    pb_json_put_int(&b.json, "from", request->from);
     pb_json_put_int(&b.json, "count", count);
     pb_message_end(&b, NULL, 0);
-    (void)pthread_mutex_lock(&hub->lock);
-    request.next = hub->log_requests;
-    hub->log_requests = &request;
-    (void)pthread_mutex_unlock(&hub->lock);
-    (void)pb_link_send(link, &frame);
+    (void)pb_link_send(link, &frame); /* lost: the wait ends by its deadline */
     pb_buf_release(&frame);
+}
+
+/* With the hub's lock held. */
+static void forget_request(struct pb_node_hub *hub, struct log_request *request)
+{
+    for (struct log_request **at = &hub->log_requests; *at; at = &(*at)->next)
+        if (*at == request) {
+            *at = request->next;
+            return;
+        }
+}
+
+static void ask_log(struct pb_node_hub *hub, struct link *link, const char *project_id,
+                    struct log_request *request, int64_t count)
+{
+    int64_t until = pb_clock_steady_ms() + LOG_WAIT_MS;
+    struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+
     (void)pthread_mutex_lock(&hub->lock);
-    while (!request.is_done && !hub->is_stopping &&
+    request->next = hub->log_requests;
+    hub->log_requests = request;
+    (void)pthread_mutex_unlock(&hub->lock);
+    send_log_read(link, project_id, request, count);
+    (void)pthread_mutex_lock(&hub->lock);
+    while (!request->is_done && !hub->is_stopping &&
            pthread_cond_timedwait(&hub->answered, &hub->lock, &at) == 0)
         ;
-    for (struct log_request **r = &hub->log_requests; *r; r = &(*r)->next)
-        if (*r == &request) {
-            *r = request.next;
-            break;
-        }
+    forget_request(hub, request);
     (void)pthread_mutex_unlock(&hub->lock);
-    if (!request.is_done)
-        return pb_fail_reason(err, PB_ERROR_TIMEOUT, "agent_silent",
-                              "the agent did not answer in %d s", LOG_WAIT_MS / 1000);
-    *ret_total = request.total;
-    return 0;
 }
 
 int pb_node_hub_agent_log(struct pb_node_hub *hub, const char *project_id, int64_t from,
                           int64_t count, int64_t tail, struct pb_buf *ret_text, int64_t *ret_from,
                           int64_t *ret_total, struct pb_error *err)
 {
+    struct log_request request = {.text = ret_text, .from = tail > 0 ? -tail : from};
     struct link *link = pb_link_of_agent(hub, project_id);
-    int64_t total = 0;
-    int r = 0;
 
     if (!link)
         return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "agent_offline",
                               "the agent of %s is not connected; its log stays on its node",
                               project_id);
-    if (tail > 0) {
-        r = ask_log(hub, link, project_id, 0, 1, ret_text, &total, err);
-        count = tail < LOG_LINES_MAX ? tail : LOG_LINES_MAX;
-        from = total > count ? total - count : 0;
-        pb_buf_clear(ret_text);
-    }
-    if (r == 0)
-        r = ask_log(hub, link, project_id, from, count, ret_text, &total, err);
+    pb_ulid(request.id);
+    ask_log(hub, link, project_id, &request, tail > 0 ? tail : count);
     pb_link_unref(link);
-    if (r < 0)
-        return -1;
-    *ret_from = from;
-    *ret_total = total;
+    if (!request.is_done)
+        return pb_fail_reason(err, PB_ERROR_TIMEOUT, "agent_silent",
+                              "the agent did not answer in %d s", LOG_WAIT_MS / 1000);
+    if (request.error[0])
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "agent_log", "%s", request.error);
+    *ret_from = request.from > 0 ? request.from : 0;
+    *ret_total = request.total;
     return 0;
 }

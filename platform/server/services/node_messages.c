@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "server/services/env_control.h"
 #include "server/services/log_hub.h"
 #include "server/services/node_private.h"
 #include "server/services/platform.h"
@@ -128,6 +129,7 @@ static int on_state(const struct about *about, struct pb_error *err)
                                  pb_json_text(about->body, "session_id", NULL), err);
 }
 
+/* cost_unknown: some calls were of a model that has no price here. */
 static void read_usage(const struct pb_json *body, struct pb_execution_usage *ret)
 {
     *ret = (struct pb_execution_usage){
@@ -138,6 +140,8 @@ static void read_usage(const struct pb_json *body, struct pb_execution_usage *re
         .cache_write_tokens = pb_json_int(body, "cache_write_tokens", 0),
         .cost_micro_usd = pb_json_int(body, "cost_micro_usd", -1),
     };
+    if (pb_json_bool(body, "cost_unknown", false) && ret->cost_micro_usd == 0)
+        ret->cost_micro_usd = -1;
 }
 
 static int on_usage(const struct about *about, struct pb_error *err)
@@ -320,17 +324,23 @@ static const struct {
     {"anthropic", PB_SECRET_ANTHROPIC_API_KEY, "", "auth"},
 };
 
+static void begin_credential(const struct about *about, struct pb_message_builder *b,
+                             struct pb_buf *frame)
+{
+    pb_buf_init(frame, PB_MESSAGE_FRAME_MAX);
+    frame->secret = true;
+    pb_message_begin(b, frame, PB_MESSAGE_CREDENTIAL, about->project_id);
+    pb_json_put_text(&b->json, "request", pb_json_text(about->body, "request", ""));
+    pb_json_put_text(&b->json, "purpose", pb_json_text(about->body, "purpose", ""));
+}
+
 static void send_credential(const struct about *about, const char *username, const char *secret,
                             const char *kind, const char *error)
 {
     struct pb_message_builder b;
     struct pb_buf frame;
 
-    pb_buf_init(&frame, 64 << 10);
-    frame.secret = true;
-    pb_message_begin(&b, &frame, PB_MESSAGE_CREDENTIAL, about->project_id);
-    pb_json_put_text(&b.json, "request", pb_json_text(about->body, "request", ""));
-    pb_json_put_text(&b.json, "purpose", pb_json_text(about->body, "purpose", ""));
+    begin_credential(about, &b, &frame);
     if (secret) {
         pb_json_put_text(&b.json, "username", username);
         pb_json_put_text(&b.json, "secret", secret);
@@ -353,45 +363,62 @@ static const char *failure_kind(const struct pb_error *err, const char *when_mis
                                                                                    : "platform";
 }
 
-static int answer_env(const struct about *about, struct pb_error *err)
+static int give_secret(const struct about *about, size_t which, struct pb_error *err)
 {
-    if (pb_execution_check_fence(about->link->hub->platform, &about->claim, err) < 0 ||
-        pb_node_send_env(about->link, about->project_id, pb_json_text(about->body, "request", ""),
-                         err) < 0) {
-        pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s variables refused",
-                    about->claim.execution);
-        send_credential(about, NULL, NULL, failure_kind(err, "platform"), err->message);
-    }
+    struct pb_vault *vault = about->link->hub->platform->vault;
+    char actor[ID_TEXT + 8];
+    char *secret = NULL;
+
+    (void)snprintf(actor, sizeof(actor), "node:%s", about->link->node_id);
+    if (pb_vault_reveal(vault, about->project_id, CREDENTIALS[which].secret, actor,
+                        CREDENTIALS[which].purpose, &secret, err) < 0)
+        return -1;
+    send_credential(about, CREDENTIALS[which].username, secret, NULL, NULL);
+    pb_wipe_free(secret);
     return 0;
 }
 
-/* Reading a repository is open to every attempt that runs; publishing is what the fence is for. */
+/* The project's variables, for a runner that was restarted and keeps no secrets on disk. */
+static int give_env(const struct about *about, struct pb_error *err)
+{
+    struct pb_message_builder b;
+    struct pb_buf frame;
+    int r;
+
+    begin_credential(about, &b, &frame);
+    r = pb_env_put_of_project(about->link->hub->platform, about->project_id, &b.json, err);
+    pb_message_end(&b, NULL, 0);
+    if (r == 0)
+        (void)pb_link_send(about->link, &frame);
+    pb_buf_release(&frame);
+    return r;
+}
+
+/* Everything is given only while the fence holds; for git_push that is the permission to publish. */
 static int on_credential(const struct about *about, struct pb_error *err)
 {
-    struct pb_platform *platform = about->link->hub->platform;
     const char *purpose = pb_json_text(about->body, "purpose", "");
-    char actor[ID_TEXT + 8];
-    char *secret = NULL;
+    const char *kind = "platform";
+    int r = pb_execution_check_fence(about->link->hub->platform, &about->claim, err);
     size_t i;
 
-    if (strcmp(purpose, "env") == 0)
-        return answer_env(about, err);
     for (i = 0; i < sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0]); i++)
         if (strcmp(CREDENTIALS[i].purpose, purpose) == 0)
             break;
-    if (i == sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0]))
+    if (i < sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0])) {
+        kind = CREDENTIALS[i].kind;
+        if (r == 0)
+            r = give_secret(about, i, err);
+    } else if (strcmp(purpose, "env") != 0) {
         return pb_fail(err, PB_ERROR_INVALID, "there is no credential for '%.40s'", purpose);
-    (void)snprintf(actor, sizeof(actor), "node:%s", about->link->node_id);
-    if (pb_execution_check_fence(platform, &about->claim, err) < 0 ||
-        pb_vault_reveal(platform->vault, about->project_id, CREDENTIALS[i].secret, actor, purpose,
-                        &secret, err) < 0) {
-        pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s credential=%s refused",
-                    about->claim.execution, purpose);
-        send_credential(about, NULL, NULL, failure_kind(err, CREDENTIALS[i].kind), err->message);
-        return 0;
+    } else if (r == 0) {
+        r = give_env(about, err);
     }
-    send_credential(about, CREDENTIALS[i].username, secret, NULL, NULL);
-    pb_wipe_free(secret);
+    if (r == 0)
+        return 0;
+    pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s credential=%s refused",
+                about->claim.execution, purpose);
+    send_credential(about, NULL, NULL, failure_kind(err, kind), err->message);
     return 0;
 }
 
@@ -421,6 +448,9 @@ static int on_agent_log_data(const struct about *about, struct pb_error *err)
             pb_buf_char(request->text, '\n');
         }
         request->total = pb_json_int(about->body, "total", 0);
+        request->from = pb_json_int(about->body, "from", request->from);
+        (void)snprintf(request->error, sizeof(request->error), "%s",
+                       pb_json_text(about->body, "error", ""));
         request->is_done = true;
     }
     (void)pthread_cond_broadcast(&hub->answered);

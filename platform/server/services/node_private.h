@@ -93,6 +93,8 @@ struct log_request {
     char id[32];
     struct pb_buf *text;
     int64_t total;
+    int64_t from;
+    char error[200];
     bool is_done;
 };
 
@@ -161,9 +163,6 @@ void pb_node_send_remove(struct link *link, const char *project_id);
 
 void pb_node_send_discard(struct link *link, const char *project_id, const char *execution,
                           int64_t attempt);
-/* The project's variables once more: a runner keeps them in memory only, so a restarted one asks. */
-int pb_node_send_env(struct link *link, const char *project_id, const char *request,
-                     struct pb_error *err) PB_MUST_CHECK;
 void pb_node_send_cancel(struct link *link, const struct pb_attempt_claim *claim,
                          const char *reason);
 /* Somebody spoke for this attempt: it was accepted. */

@@ -1,26 +1,21 @@
 #include "server/services/vault.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "server/services/key_file.h"
 #include "server/store/identity_store.h"
 #include "server/store/project_store.h"
 #include "server/store/store.h"
 
 enum {
-    KEY_TEXT = 2 * PB_KEY_BYTES,
     KEK_ID_TEXT = 17,
     RECENT_MAX = 256,
     RECENT_MS = 3600 * 1000,
@@ -45,84 +40,7 @@ struct pb_vault {
     struct recent recent[RECENT_MAX];
 };
 
-/* --- the key file ----------------------------------------------------------------------------------- */
-
-static int check_owner(int fd, const char *path, struct pb_error *err)
-{
-    struct stat info;
-
-    if (fstat(fd, &info) < 0)
-        return pb_fail_errno(err, "key file %s", path);
-    if (!S_ISREG(info.st_mode))
-        return pb_fail(err, PB_ERROR_INVALID, "key file %s is not a regular file", path);
-    if (info.st_uid != geteuid())
-        return pb_fail(err, PB_ERROR_DENIED,
-                       "key file %s belongs to user %u, but the platform runs as user %u", path,
-                       (unsigned)info.st_uid, (unsigned)geteuid());
-    if (info.st_mode & 077)
-        return pb_fail(err, PB_ERROR_DENIED,
-                       "key file %s can be read by others (mode %03o); chmod 600 it", path,
-                       (unsigned)(info.st_mode & 0777));
-    return 0;
-}
-
-static int read_key(struct pb_vault *vault, int fd, const char *path, struct pb_error *err)
-{
-    char text[KEY_TEXT + 2];
-    ssize_t len;
-    int r = -1;
-
-    if (check_owner(fd, path, err) < 0)
-        return -1;
-    len = read(fd, text, sizeof(text) - 1);
-    if (len < 0)
-        return pb_fail_errno(err, "key file %s", path);
-    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
-        len--;
-    text[len] = '\0';
-    if (len == KEY_TEXT && pb_unhex(text, vault->kek, PB_KEY_BYTES))
-        r = 0;
-    else
-        (void)pb_fail(err, PB_ERROR_INVALID, "key file %s does not hold %d hex digits", path,
-                      KEY_TEXT);
-    pb_wipe(text, sizeof(text));
-    return r;
-}
-
-static int make_folder(const char *path, struct pb_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    struct pb_buf folder;
-    int r;
-
-    if (!slash || slash == path)
-        return 0;
-    pb_buf_init(&folder, 4096);
-    pb_buf_bytes(&folder, path, (size_t)(slash - path));
-    r = pb_fs_mkdirs(pb_buf_string(&folder), 0700, err);
-    pb_buf_release(&folder);
-    return r;
-}
-
-static int make_key(struct pb_vault *vault, const char *path, struct pb_error *err)
-{
-    struct pb_buf text;
-    int r;
-
-    if (make_folder(path, err) < 0)
-        return -1;
-    pb_random(vault->kek, sizeof(vault->kek));
-    pb_buf_init(&text, 256);
-    text.secret = true;
-    pb_buf_hex(&text, vault->kek, sizeof(vault->kek));
-    pb_buf_char(&text, '\n');
-    r = pb_fs_write(AT_FDCWD, path, text.data, text.len, 0600, err);
-    pb_buf_release(&text);
-    if (r == 0)
-        pb_log_info("vault", "made the key file %s; keep a copy of it apart from the database",
-                    path);
-    return r < 0 ? pb_fail_in(err, "key file") : 0;
-}
+/* --- opening ------------------------------------------------------------------------------------- */
 
 /* Is anything in the database that only the old key can open? */
 static int anything_sealed(struct pb_store *store, bool *ret_any, struct pb_error *err)
@@ -147,17 +65,12 @@ out:
 
 static int load_key(struct pb_vault *vault, const char *path, struct pb_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     bool any = false;
-    int r;
 
-    if (fd >= 0) {
-        r = read_key(vault, fd, path, err);
-        (void)close(fd);
-        return r;
-    }
-    if (errno != ENOENT)
-        return pb_fail_errno(err, "key file %s", path);
+    if (pb_key_file_read(path, vault->kek, err) == 0)
+        return 0;
+    if (err->code != PB_ERROR_NOT_FOUND)
+        return -1;
     if (anything_sealed(vault->store, &any, err) < 0)
         return -1;
     if (any)
@@ -166,7 +79,10 @@ static int load_key(struct pb_vault *vault, const char *path, struct pb_error *e
             "the database holds sealed secrets, but their key file %s is gone; put "
             "it back from your copy (a new one could not open them)",
             path);
-    return make_key(vault, path, err);
+    if (pb_key_file_make(path, vault->kek, err) < 0)
+        return -1;
+    pb_log_info("vault", "made the key file %s; keep a copy of it apart from the database", path);
+    return 0;
 }
 
 struct pb_vault *pb_vault_open(struct pb_store *store, const char *key_file, struct pb_error *err)
