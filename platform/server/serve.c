@@ -16,6 +16,7 @@
 #include "net/tls.h"
 #include "server/api/live_api.h"
 #include "server/api/router.h"
+#include "server/api/seed.h"
 #include "server/api/static_files.h"
 #include "server/services/auth.h"
 #include "server/services/events.h"
@@ -233,25 +234,25 @@ static void settle_writers(struct pb_platform *platform)
         pb_log_fail(PB_LOG_WARN, "platform", &err, "stopping");
 }
 
-/* Backwards; every part takes NULL, so a start that failed half-way is undone, too. First those who make work,
- * then those who do it, then those who are told. */
+/* Every part takes NULL, so a start that failed half-way is undone, too. Who kicks ends before who is kicked:
+ * requests and node messages, then polling, scheduler, effects, then the writers, then those who are told. */
 static void close_all(struct serve *serve)
 {
     struct pb_platform *platform = &serve->platform;
 
     pb_loop_signal_unwatch(&serve->on_term);
     pb_loop_signal_unwatch(&serve->on_int);
+    pb_pool_free(platform->slow_pool);
+    pb_pool_free(platform->pool);
+    pb_http_server_free(serve->server);
+    pb_node_hub_finish(platform->node_hub);
     pb_github_sync_stop(platform->github_sync);
     pb_scheduler_stop(platform->scheduler);
     pb_janitor_stop(platform->janitor);
     pb_github_effects_stop(platform->github_effects);
-    pb_pool_free(platform->slow_pool);
-    pb_pool_free(platform->pool);
-    pb_http_server_free(serve->server);
     pb_router_free(serve->router);
     pb_static_files_free(serve->files);
     pb_tls_server_free(serve->tls);
-    pb_node_hub_finish(platform->node_hub);
     pb_events_finish(platform->events);
     settle_writers(platform);
     pb_node_hub_close(platform->node_hub);
@@ -310,6 +311,8 @@ static int start(struct serve *serve, struct pb_error *err)
     serve->on_int = pb_loop_signal_watch(platform->loop, SIGINT, on_signal, serve);
     if (!serve->on_term || !serve->on_int)
         return pb_fail(err, PB_ERROR_INTERNAL, "signals cannot be watched");
+    if (pb_seed_projects(platform, pb_config_text(serve->settings->config, "seed"), err) < 0)
+        return -1;
     return greet(serve, err);
 }
 

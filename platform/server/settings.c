@@ -42,6 +42,8 @@ static const struct pb_setting ROWS[] = {
     TEXT("node_user", "poppo-node", "started as root: the user the node daemon runs as"),
     SWITCH("local_node", "true", "run projects on this machine, too (--no-local-node: only serve)"),
     TEXT("local_node_key_sha256", "", "SHA-256 of the local node's key; given by the launcher"),
+    TEXT("seed", "",
+         "file with projects to make at a first start, before there is an administrator"),
     TEXT("claude_path", "", "the Claude Code CLI (default: BIN_DIR/../lib/claude/claude)"),
     NUMBER("uid_base", "1900000000", "first of the user ids given to projects"),
     NUMBER("port_base", "4001", "first of the ports given to projects"),

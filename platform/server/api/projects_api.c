@@ -5,6 +5,7 @@
 #include "model/env_var.h"
 #include "model/project.h"
 #include "server/api/handlers.h"
+#include "server/api/projects_private.h"
 #include "server/api/request.h"
 #include "server/services/env_control.h"
 #include "server/services/node_hub.h"
@@ -210,7 +211,7 @@ static int fill(struct pb_request *req, struct pb_project *project,
 
 /* --- create, change --------------------------------------------------------------------------------------- */
 
-int projects_create(struct pb_request *req, struct pb_error *err)
+int pb_projects_make(struct pb_request *req, const char **ret_id, struct pb_error *err)
 {
     const struct pb_platform_settings *settings = &req->platform->settings;
     char suggested[PB_LIMIT_PROJECT_ID + 1];
@@ -243,8 +244,18 @@ int projects_create(struct pb_request *req, struct pb_error *err)
         project.id = NULL;
     if (pb_project_create(req->platform, &project, &secrets, req->who, req->arena, err) < 0)
         return -1;
-    pb_request_header(req, "Location", pb_request_text(req, "/api/projects/%s", project.id));
-    return reply_project(req, project.id, 201, err);
+    *ret_id = project.id;
+    return 0;
+}
+
+int projects_create(struct pb_request *req, struct pb_error *err)
+{
+    const char *id;
+
+    if (pb_projects_make(req, &id, err) < 0)
+        return -1;
+    pb_request_header(req, "Location", pb_request_text(req, "/api/projects/%s", id));
+    return reply_project(req, id, 201, err);
 }
 
 /* If-Match: "7". A version that is not the present one is refused before anything is looked at. */
