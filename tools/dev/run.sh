@@ -124,7 +124,7 @@ run_status()
 demo_start()
 {
     local state=$data-stand-ins ready
-    mkdir -p "$state" "$(dirname "$key")"
+    mkdir -p "$state"
     local command=("$prefix/lib/node/node" "$prefix/share/poppo-builder/demo/demo.mjs" --state "$state")
     if is_root; then
         chown nobody:nogroup "$state"
