@@ -393,9 +393,10 @@ PROGRAMS = ["agent", "link", "runner", "shim", "boxd", "broker"]
 class Node:
     """as_root: with poppo-boxd and users of its own; else everything under one ordinary user."""
 
-    def __init__(self, platform, as_root):
+    def __init__(self, platform, as_root, claude=None):
         self.platform = platform
         self.as_root = as_root
+        self.claude = claude
         self.uid = 65534 if as_root else 12345
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="poppo-node-"))
         self.data = self.base / "data"
@@ -445,6 +446,7 @@ class Node:
             self.bin / "poppo-agent", f"--data-dir={self.data}", f"--run-dir={self.run}",
             f"--uid-base={self.uid_base}", f"--port-base={20000 + os.getpid() % 3000 * 10}",
             f"--boxd={'yes' if self.as_root else 'no'}",
+            f"--claude-path={self.claude or '/nowhere/claude'}",
             f"--platform-url=ws://127.0.0.1:{self.platform.port}/api/node/ws"])
 
     def start(self):
