@@ -19,7 +19,7 @@ const folder = path.resolve(option('--state', 'demo-state'));
 mkdirSync(folder, { recursive: true });
 
 const github = await startGithub({ port: Number(option('--github-port', 3080)), folder: path.join(folder, 'github') });
-const messages = await startMessages({ port: Number(option('--messages-port', 3081)), keys: [KEY], pace: 15 });
+const messages = await startMessages({ port: Number(option('--messages-port', 3081)), keys: [KEY], pace: 15, think: 2500 }); // slow enough to watch
 
 const { state } = github;
 const isNew = !state.repo(OWNER, REPO);

@@ -12,7 +12,8 @@ const ERRORS = {
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const tokens = (text) => Math.ceil(Buffer.byteLength(text) / 4);
 
-export async function startMessages({ port = 0, keys = ['sk-ant-demo'], pace = 0 } = {}) {
+// pace: milliseconds between pieces of an answer; think: before each answer.
+export async function startMessages({ port = 0, keys = ['sk-ant-demo'], pace = 0, think = 0 } = {}) {
   const seen = []; // every request, newest last, bounded
   const times = new Map(); // marker → how often it has struck
   const server = http.createServer((request, response) => {
@@ -54,7 +55,7 @@ export async function startMessages({ port = 0, keys = ['sk-ant-demo'], pace = 0
       return; // and then nothing
     }
     const step = nextStep(now);
-    if (order.slow) await pause(Number(order.slow) * 1000);
+    await pause(order.slow ? Number(order.slow) * 1000 : think);
     return body.stream ? stream(body, step, order, response) : plain(body, step, response);
   }
 
