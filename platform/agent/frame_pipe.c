@@ -29,7 +29,7 @@ struct pb_frame_pipe {
     struct pb_buf out;
     size_t out_sent; /* bytes of `out` already written */
     bool paused;
-    bool was_full;
+    bool is_above; /* more than half waits, or a frame was refused: `drained` is owed */
     bool closed;
     bool in_callback;
     bool free_later;
@@ -116,8 +116,8 @@ static void on_writable(struct pb_frame_pipe *pipe)
         pb_buf_consume(&pipe->out, pipe->out_sent);
         pipe->out_sent = 0;
     }
-    if (pipe->was_full && waiting(pipe) <= pipe->queue_max / 2) {
-        pipe->was_full = false;
+    if (pipe->is_above && waiting(pipe) <= pipe->queue_max / 2) {
+        pipe->is_above = false;
         if (pipe->events->drained)
             pipe->events->drained(pipe->arg);
     }
@@ -141,6 +141,7 @@ static void on_ready(void *arg, int events)
         on_writable(pipe);
     if ((events & PB_LOOP_READ) && !pipe->closed && !pipe->free_later)
         on_readable(pipe);
+    (void)take_frames(pipe); /* those read before a pause that a callback has ended */
     pipe->in_callback = false;
     if (pipe->free_later)
         finish_free(pipe);
@@ -181,7 +182,7 @@ bool pb_frame_pipe_send(struct pb_frame_pipe *pipe, const void *frame, size_t le
     if (pipe->closed || len == 0 || len > PB_MESSAGE_FRAME_MAX)
         return false;
     if (waiting(pipe) + LENGTH_BYTES + len > pipe->queue_max) {
-        pipe->was_full = true;
+        pipe->is_above = true;
         return false;
     }
     pb_frame_stream_put(&pipe->out, frame, len);
@@ -191,6 +192,7 @@ bool pb_frame_pipe_send(struct pb_frame_pipe *pipe, const void *frame, size_t le
         (void)shutdown(pipe->fd, SHUT_RDWR);
         return false;
     }
+    pipe->is_above = pipe->is_above || waiting(pipe) > pipe->queue_max / 2;
     watch_again(pipe);
     return true;
 }

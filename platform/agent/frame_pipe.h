@@ -19,7 +19,9 @@ struct pb_frame_pipe;
 
 struct pb_frame_pipe_events {
     void (*frame)(void *arg, const void *frame, size_t len);
-    void (*drained)(void *arg);                    /* half of the room is free again; may be NULL */
+    /* No more than half of the room is taken any more; may be NULL. Owed once more than half was, or a frame
+     * was refused. */
+    void (*drained)(void *arg);
     void (*closed)(void *arg, const char *reason); /* once, last; free the stream in it or later */
 };
 

@@ -92,6 +92,23 @@ static struct runner *find_runner(struct link *link, const char *project)
     return NULL;
 }
 
+static bool is_full(const struct runner *runner)
+{
+    return pb_frame_pipe_queued(runner->stream) > RUNNER_QUEUE / 2;
+}
+
+/* One runner that does not read holds back the platform; the last of them lets go, also by going away. */
+static void release_platform(struct link *link)
+{
+    if (!link->platform_held || !link->ws)
+        return;
+    for (const struct runner *runner = link->runners; runner; runner = runner->next)
+        if (is_full(runner))
+            return;
+    link->platform_held = false;
+    pb_websocket_pause(link->ws, false);
+}
+
 static void remove_runner(struct link *link, struct runner *runner)
 {
     struct runner **at = &link->runners;
@@ -102,6 +119,7 @@ static void remove_runner(struct link *link, struct runner *runner)
         *at = runner->next;
     pb_frame_pipe_free(runner->stream);
     free(runner);
+    release_platform(link);
 }
 
 static void close_platform(struct link *link, int code, const char *reason)
@@ -144,10 +162,7 @@ static void runner_drained(void *arg)
 {
     struct runner *runner = arg;
 
-    if (!runner->link->platform_held)
-        return;
-    runner->link->platform_held = false;
-    pb_websocket_pause(runner->link->ws, false);
+    release_platform(runner->link);
 }
 
 static void runner_closed(void *arg, const char *reason)
@@ -206,7 +221,7 @@ static void to_runner(struct link *link, const struct pb_message_head *head, con
     if (!pb_frame_pipe_send(runner->stream, frame, len))
         pb_log_warn("link", "project=%s message=%s does not fit, dropping it", head->project,
                     pb_message_name(head->type));
-    if (pb_frame_pipe_queued(runner->stream) > RUNNER_QUEUE / 2 && !link->platform_held) {
+    if (is_full(runner) && !link->platform_held) {
         link->platform_held = true;
         pb_websocket_pause(link->ws, true);
     }

@@ -145,6 +145,19 @@ int pb_slots_give_back(struct pb_slots *slots, const char *project, struct pb_er
     return slot == 0 ? 0 : set(slots, slot, "", err);
 }
 
+unsigned pb_slots_next(const struct pb_slots *slots, unsigned slot)
+{
+    while (++slot <= PB_SLOT_MAX)
+        if (*slots->projects[slot])
+            return slot;
+    return 0;
+}
+
+const char *pb_slots_project(const struct pb_slots *slots, unsigned slot)
+{
+    return slot >= PB_SLOT_MIN && slot <= PB_SLOT_MAX ? slots->projects[slot] : "";
+}
+
 size_t pb_slots_free_count(const struct pb_slots *slots)
 {
     size_t count = 0;

@@ -23,6 +23,9 @@ int pb_slots_take(struct pb_slots *slots, const char *project, unsigned *ret_slo
 unsigned pb_slots_find(const struct pb_slots *slots, const char *project);
 int pb_slots_give_back(struct pb_slots *slots, const char *project,
                        struct pb_error *err) PB_MUST_CHECK;
+/* The next slot above `slot` that is taken, 0 after the last; begin with 0. */
+unsigned pb_slots_next(const struct pb_slots *slots, unsigned slot);
+const char *pb_slots_project(const struct pb_slots *slots, unsigned slot); /* "" = free */
 size_t pb_slots_free_count(const struct pb_slots *slots);
 
 #endif
