@@ -324,6 +324,7 @@ static bool has_work(const struct pb_events *events)
 static bool take(struct pb_events *events, int64_t last_ms, struct batch *ret)
 {
     int64_t idle_until = pb_clock_steady_ms() + IDLE_MS;
+    bool go_on;
 
     (void)pthread_mutex_lock(&events->lock);
     while (!events->is_stopping && !has_work(events) && pb_clock_steady_ms() < idle_until)
@@ -339,8 +340,9 @@ static bool take(struct pb_events *events, int64_t last_ms, struct batch *ret)
     events->logs = NULL;
     events->logs_tail = &events->logs;
     events->log_bytes = 0;
+    go_on = !events->is_stopping;
     (void)pthread_mutex_unlock(&events->lock);
-    return !events->is_stopping;
+    return go_on;
 }
 
 static void run(void *arg)

@@ -290,8 +290,9 @@ static int look(struct pb_scheduler *scheduler, struct pb_error *err)
     return play_round(platform, db, false, &more, err);
 }
 
-/* Steady time to wake at even if nobody kicks. */
-static int64_t next_look(struct pb_scheduler *scheduler)
+/* Steady time to wake at even if nobody kicks. What becomes due is asked from the moment the last look began:
+ * a row whose time came while we looked was not seen as due then. */
+static int64_t next_look(struct pb_scheduler *scheduler, int64_t looked_at)
 {
     int64_t now = pb_clock_steady_ms();
     int64_t wall = pb_clock_wall_ms();
@@ -303,7 +304,8 @@ static int64_t next_look(struct pb_scheduler *scheduler)
 
     if (sweep && sweep < next)
         next = sweep;
-    if (db && pb_execution_next_due(db, wall, &due, &err) == 0 && due && now + (due - wall) < next)
+    if (db && pb_execution_next_due(db, looked_at, &due, &err) == 0 && due &&
+        now + (due - wall) < next)
         next = now + (due - wall);
     return next > now ? next : now;
 }
@@ -330,8 +332,10 @@ static void run(void *arg)
     int64_t until = 0;
 
     while (wait_for_work(scheduler, until)) {
+        int64_t looked_at = pb_clock_wall_ms();
+
         if (look(scheduler, &err) == 0) {
-            until = next_look(scheduler);
+            until = next_look(scheduler, looked_at);
         } else {
             pb_log_fail(PB_LOG_WARN, "scheduler", &err, "trying again soon");
             until = pb_clock_steady_ms() + AFTER_FAILURE_MS;
