@@ -36,9 +36,9 @@ struct pb_http_header {
 };
 
 struct pb_http_server_options {
-    const char *listen;        /* "127.0.0.1:3000", "[::1]:0"; port 0 = any free one */
-    int listen_fd;             /* > 0, or without `listen`: serve this already listening socket (not owned) */
-    bool reuse_port;           /* several servers (one per loop) on one address */
+    const char *listen; /* "127.0.0.1:3000", "[::1]:0"; port 0 = any free one */
+    int listen_fd;   /* > 0, or without `listen`: serve this already listening socket (not owned) */
+    bool reuse_port; /* several servers (one per loop) on one address */
     struct pb_tls_server *tls; /* NULL = plain; borrowed */
     size_t head_max;           /* 0 = 16 KiB */
     size_t body_max;           /* 0 = 1 MiB */

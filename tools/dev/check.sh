@@ -72,7 +72,7 @@ check_format()
 
 check_unit()
 {
-    build_native check -Dtests=enabled -Dbuildtype=debugoptimized -Db_sanitize=address,undefined --werror
+    build_native check -Dtests=enabled -Dbuildtype=debug -Db_sanitize=address,undefined --werror
     meson test -C "$work/build/check" --print-errorlogs --no-rebuild
 }
 

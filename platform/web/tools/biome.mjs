@@ -3,7 +3,10 @@
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 
-const program = path.resolve(import.meta.dirname, `../node_modules/@biomejs/cli-linux-${process.arch}/biome`)
+const program = path.resolve(
+  import.meta.dirname,
+  `../node_modules/@biomejs/cli-linux-${process.arch}/biome`,
+)
 const { status, error } = spawnSync(program, process.argv.slice(2), { stdio: 'inherit' })
 if (error) console.error(`biome: ${error.message}`)
 process.exit(status ?? 1)

@@ -21,7 +21,7 @@ TEST(a_whole_plan_is_read)
 {
     static const char TEXT[] =
         "{" REF ",\"number\":12,\"item\":\"issue-12\",\"title\":\"T\",\"prompt\":\"P\",\"system_"
-                "prompt\":\"S\","
+        "prompt\":\"S\","
         "\"session\":{\"id\":\"abc\",\"resume\":true},\"repo\":{\"url\":\"https://g/"
         "x\",\"base_branch\":\"main\","
         "\"branch\":\"poppo/"
