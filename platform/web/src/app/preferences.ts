@@ -22,7 +22,7 @@ const choices: { [K in keyof Preferences]: readonly Preferences[K][] } = {
   nav: ['wide', 'narrow'],
   keys: ['on', 'off'],
   logTime: ['on', 'off'],
-  logWrap: ['off', 'on'],
+  logWrap: ['on', 'off'],
 }
 
 const listeners = new Set<() => void>()
@@ -46,7 +46,7 @@ function load(): Preferences {
     nav: known('nav', 'wide'),
     keys: known('keys', 'on'),
     logTime: known('logTime', 'on'),
-    logWrap: known('logWrap', 'off'),
+    logWrap: known('logWrap', 'on'),
   }
 }
 

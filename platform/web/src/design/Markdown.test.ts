@@ -19,6 +19,13 @@ describe('parseBlocks', () => {
     ])
   })
 
+  it('leaves out the question, which has its own place', () => {
+    expect(parseBlocks('a\n```poppo-question\nb?\n```\nc')).toEqual([
+      { kind: 'text', text: 'a' },
+      { kind: 'text', text: 'c' },
+    ])
+  })
+
   it('takes an open fence to the end', () => {
     expect(parseBlocks('```\nx')).toEqual([{ kind: 'code', text: 'x' }])
   })

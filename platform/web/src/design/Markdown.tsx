@@ -35,7 +35,9 @@ export function parseBlocks(source: string): Block[] {
     if (line.startsWith('```')) {
       flush()
       const code: string[] = []
+      const hidden = line.startsWith('```poppo-question') // shown as the question already
       for (i++; i < lines.length && !lines[i]?.startsWith('```'); i++) code.push(lines[i] ?? '')
+      if (hidden) continue
       blocks.push({ kind: 'code', text: code.join('\n') })
       continue
     }

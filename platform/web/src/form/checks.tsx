@@ -4,7 +4,6 @@
  */
 import { useEffect, useRef, useState } from 'react'
 import { useStore } from 'react-redux'
-import { isApiError } from '../api/problem'
 import { projectsApi } from '../api/projects'
 import type { CheckRow, ClaudeCheck, GithubCheck } from '../api/types'
 import type { Store } from '../app/store'
@@ -69,15 +68,16 @@ export function useGithubCheck(input: {
   project?: string
 }) {
   const found = parseRepository(input.repository)
-  const question = found
-    ? JSON.stringify({
-        github_owner: found.owner,
-        github_repo: found.repo,
-        github_token: input.token.trim() || null,
-        ...(input.apiUrl.trim() ? { github_api_url: input.apiUrl.trim() } : {}),
-        ...(input.project ? { project: input.project } : {}),
-      })
-    : null
+  const question =
+    found && (input.token.trim() || input.project)
+      ? JSON.stringify({
+          github_owner: found.owner,
+          github_repo: found.repo,
+          github_token: input.token.trim() || null,
+          ...(input.apiUrl.trim() ? { github_api_url: input.apiUrl.trim() } : {}),
+          ...(input.project ? { project: input.project } : {}),
+        })
+      : null
   return useCheck<GithubCheck>(question, (store, body) =>
     store.dispatch(projectsApi.endpoints.checkGithub.initiate(JSON.parse(body))),
   )
@@ -128,7 +128,6 @@ export function CheckList(props: {
   const language = useLanguage()
   const { state } = props
   if (state.name === 'failed') {
-    if (isApiError(state.error) && state.error.status === 400) return null // the field says it
     return <ErrorNotice error={state.error} onRetry={props.onAgain} />
   }
   const rows =

@@ -66,14 +66,14 @@ export function ClaudeChecks({ onState, project, onlyWhenChanged }: LiveCheck<Cl
 export function NameField() {
   const t = useT()
   const { control } = useFormContext<ProjectForm>()
-  const repository = useWatch({ control, name: 'repository' })
+  const found = parseRepository(useWatch({ control, name: 'repository' })) ?? undefined
   return (
     <TextRow
       control={control}
       name="name"
       label={t('form.name')}
       help={t('form.name_help')}
-      placeholder={parseRepository(repository)?.repo}
+      placeholder={found && `${found.owner}/${found.repo}`}
     />
   )
 }

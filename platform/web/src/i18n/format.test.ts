@@ -26,6 +26,7 @@ describe('formats in English', () => {
 
   it('gives durations in at most two units', () => {
     expect(formatDuration(0)).toBe('0s')
+    expect(formatDuration(300)).toBe('0.3s')
     expect(formatDuration(59_499)).toBe('59s')
     expect(formatDuration(372_000)).toBe('6m 12s')
     expect(formatDuration(3_600_000)).toBe('1h')

@@ -75,6 +75,7 @@ export function formatClock(ms: number): string {
 /** 6分12秒 / 6m 12s; days and hours when long. At most two units. */
 export function formatDuration(ms: number): string {
   const ja = currentLanguage() === 'ja'
+  if (ms > 0 && ms < 1000) return `${Math.ceil(ms / 100) / 10}${ja ? '秒' : 's'}`
   const total = Math.max(0, Math.round(ms / 1000))
   const units: [number, string, string][] = [
     [86400, 'd', '日'],

@@ -96,6 +96,16 @@ describe('parseLine', () => {
     expect(parseLine('1700000000123 o')).toMatchObject({ stream: 'o', text: '' })
   })
 
+  it('reads the log lines of our programs', () => {
+    const raw = 'time=2026-11-22T13:30:24.473Z level=warn program=poppo-runner component=a hello'
+    expect(parseLine(raw)).toEqual({
+      ms: Date.parse('2026-11-22T13:30:24.473Z'),
+      stream: 'w',
+      text: 'component=a hello',
+    })
+    expect(parseLine('time=never level=info x')).toMatchObject({ ms: null, stream: 'o' })
+  })
+
   it('leaves a line of another shape as it is', () => {
     for (const raw of ['plain text', '2026 o x', '1700000000123 q x'])
       expect(parseLine(raw)).toEqual({ ms: null, stream: 'o', text: raw })

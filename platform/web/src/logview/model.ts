@@ -78,9 +78,19 @@ export interface LogLine {
   text: string
 }
 
-/** "<unix ms> <stream> <text>"; a line of another shape (an agent's own log) is plain text. */
+const levels: Record<string, Stream> = { debug: 'r', info: 'o', warn: 'w', error: 'x' }
+
+/** A line of our programs' own logs: `time=… level=… program=… <text>`. */
+function parseProgramLine(raw: string): LogLine | null {
+  const match = /^time=(\S+) level=(\w+) (?:program=\S+ )?/.exec(raw)
+  const ms = match ? Date.parse(match[1] ?? '') : Number.NaN
+  if (!match || Number.isNaN(ms)) return null
+  return { ms, stream: levels[match[2] ?? ''] ?? 'o', text: raw.slice(match[0].length) }
+}
+
+/** "<unix ms> <stream> <text>"; a line of another shape is plain text. */
 export function parseLine(raw: string): LogLine {
   const match = /^(\d{10,15}) ([oectrswxg])(?: |$)/.exec(raw)
-  if (!match) return { ms: null, stream: 'o', text: raw }
+  if (!match) return parseProgramLine(raw) ?? { ms: null, stream: 'o', text: raw }
   return { ms: Number(match[1]), stream: match[2] as Stream, text: raw.slice(match[0].length) }
 }

@@ -295,8 +295,10 @@ export class LogWindow {
 
   private scrolled(): void {
     const scroll = this.container.scrollTop
-    const resized = this.container.clientHeight !== this.viewport
-    if (resized || Math.abs(scroll - this.ownScroll) < 1) {
+    const { scrollHeight, clientHeight } = this.container
+    const resized = clientHeight !== this.viewport
+    const clamped = this.follow && scroll + clientHeight >= scrollHeight - 1
+    if (resized || clamped || Math.abs(scroll - this.ownScroll) < 1) {
       this.measure() // the browser moved it to fit, nobody scrolled
       this.draw() // sideways, or our own echo
       return

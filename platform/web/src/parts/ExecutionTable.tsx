@@ -71,7 +71,7 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
           </Link>
         </td>
       )}
-      <td className="wide-only">{t(triggerLabel[execution.trigger])}</td>
+      <td className="wide-only nowrap">{t(triggerLabel[execution.trigger])}</td>
       <td className={execution.pull_request ? undefined : 'wide-only'}>
         {execution.pull_request ? (
           <a href={execution.pull_request.url} target="_blank" rel="noreferrer" className="pr-link">

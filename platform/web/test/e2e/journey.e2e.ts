@@ -113,8 +113,11 @@ describe('the main job', () => {
     await page.waitForURL(/\/executions\/[0-9A-Z]{26}\/log$/)
     const log = page.getByRole('log', { name: '実行ログ' })
     await seen(log.getByText('claude', { exact: false }).first())
-    const before = await page.locator('.log-size').innerText()
-    await until('more lines', async () => (await page.locator('.log-size').innerText()) !== before)
+    const before = await page.locator('.log-size').textContent()
+    await until(
+      'more lines',
+      async () => (await page.locator('.log-size').textContent()) !== before,
+    )
     await seen(badge('成功'), 60_000)
   })
 
@@ -205,7 +208,7 @@ describe('on the way', () => {
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await seen(page.getByRole('alert'))
-    expect(await page.getByRole('alert').innerText()).toContain('Wrong user name or password')
+    expect(await page.getByRole('alert').textContent()).toContain('Wrong user name or password')
   })
 
   it('nothing was refused by the content policy, nothing threw', () => {

@@ -433,6 +433,10 @@ const logScript: [string, string][] = [
   ['x', '    expected 1 charge, got 2  (retry_test.c:88)'],
   ['c', 'タイムアウトの経路でもキーが失われています。charge_timeout_cb() を直します。'],
   ['e', 'git: warning: LF will be replaced by CRLF'],
+  [
+    'c',
+    'The retry handler builds its request from the order alone, so the idempotency key of the first attempt is never sent again; the payment provider then sees two different requests and charges twice. I will carry the key in the retry state, cover the timeout path with a test, and keep the behaviour for callers that never set a key.',
+  ],
 ]
 
 export function logLine(index: number): string {

@@ -17,6 +17,7 @@ import { useT } from '../../i18n/t'
 import { useKeys } from '../../keys/useKeys'
 import { ConfirmDialog } from '../../overlay/lazy'
 import { endOfWork, inputTokens, triggerLabel } from '../../parts/ExecutionTable'
+import { NodeName } from '../../parts/NodeName'
 import NotFoundPage from '../../parts/NotFoundPage'
 import { useWhyNot } from '../../parts/permissions'
 import { usePolling, useTopic } from '../../realtime/live'
@@ -46,7 +47,7 @@ function Overview({ execution }: { execution: Execution }) {
     ],
     [t('execution.turns'), formatNumber(usage.num_turns)],
     [t('execution.cost'), formatCost(execution.cost_usd)],
-    [t('execution.node'), execution.node_id ?? '—'],
+    [t('execution.node'), <NodeName key="n" id={execution.node_id} />],
     [t('execution.attempts'), formatNumber(execution.attempt_count)],
     [t('execution.trigger'), t(triggerLabel[execution.trigger])],
     [t('execution.requested_by'), execution.requested_by ?? '—'],

@@ -12,6 +12,7 @@ import { executionLook, Glyph, isFinal, type Look, StatusText } from '../../desi
 import { AbsoluteTime, Elapsed } from '../../design/Time'
 import { formatCost, formatNumber } from '../../i18n/format'
 import { pick, useLanguage, useT } from '../../i18n/t'
+import { NodeName } from '../../parts/NodeName'
 
 /** Failures whose cure is in the project's settings. */
 const curedBySettings = new Set([
@@ -198,7 +199,9 @@ function Attempts({ execution }: { execution: Execution }) {
                     <div className="muted row-note">{pick(attempt.reason, language)}</div>
                   )}
                 </td>
-                <td>{attempt.node_id ?? '—'}</td>
+                <td>
+                  <NodeName id={attempt.node_id} />
+                </td>
                 <td>
                   <AbsoluteTime at={attempt.started_at} />
                 </td>

@@ -12,6 +12,7 @@ import { RelativeTime } from '../../design/Time'
 import { formatCost, formatDuration, formatNumber } from '../../i18n/format'
 import { pick, useLanguage, useT } from '../../i18n/t'
 import { ExecutionTable, NoExecutions } from '../../parts/ExecutionTable'
+import { NodeName } from '../../parts/NodeName'
 import { useNewExecutions } from '../../parts/newExecutions'
 import { usePolling } from '../../realtime/live'
 
@@ -104,7 +105,7 @@ function Agent({ project }: { project: Project }) {
         <Facts
           rows={[
             [t('execution.status'), <StatusText key="s" look={agentLook[agent.state]} />],
-            [t('execution.node'), agent.node_id ?? '—'],
+            [t('execution.node'), <NodeName key="n" id={agent.node_id} />],
             [t('agent.pid'), agent.pid === null ? '—' : <code key="p">{agent.pid}</code>],
             [t('agent.restarts'), formatNumber(agent.restarts)],
             [t('agent.since'), <RelativeTime key="t" at={agent.since} />],
