@@ -1,6 +1,7 @@
 import { createRoot } from 'react-dom/client'
 import { App } from './app/App'
 import { preferences } from './app/preferences'
+import { preloadPage } from './app/routes'
 import { makeStore } from './app/store'
 import './design/tokens.css'
 import './design/base.css'
@@ -10,6 +11,7 @@ import { startLive } from './realtime/live'
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 
+preloadPage(location.pathname)
 const store = makeStore()
 startLive(store)
 await setLanguage(preferences().language)

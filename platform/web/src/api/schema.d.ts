@@ -520,7 +520,7 @@ export interface components {
         /** @enum {string} */
         ProjectHealth: "healthy" | "failing" | "misconfigured" | "stopped" | "unknown";
         /** @enum {string} */
-        AgentState: "starting" | "running" | "backing_off" | "degraded" | "stopped";
+        AgentState: "stopped" | "starting" | "running" | "backing_off" | "degraded" | "unreachable";
         /** @enum {string} */
         Role: "admin" | "user" | "viewer";
         /** @enum {string} */

@@ -345,6 +345,9 @@ function useFocusOnNavigation(): React.RefObject<HTMLElement | null> {
   return main
 }
 
+/** Not before the page itself has what it needs. */
+const prefetchAfterMs = 2000
+
 export function Shell() {
   const t = useT()
   const places = usePlaces()
@@ -357,11 +360,11 @@ export function Shell() {
   useTopic('nodes')
 
   useEffect(() => {
-    const idle = 'requestIdleCallback' in window ? requestIdleCallback : setTimeout
-    idle(() => {
+    const timer = setTimeout(() => {
       prefetchPages()
       prefetchOverlays()
-    })
+    }, prefetchAfterMs)
+    return () => clearTimeout(timer)
   }, [])
 
   const toggleNav = () => setPreference('nav', nav === 'wide' ? 'narrow' : 'wide')

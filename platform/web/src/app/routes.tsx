@@ -21,10 +21,25 @@ const ExecutionsPage = lazy(pages.executions)
 const ExecutionPage = lazy(pages.execution)
 const NodesPage = lazy(pages.nodes)
 
-/** Fetches what is likely next, when the browser has time. */
+type Load = () => Promise<{ default: ComponentType }>
+
+const byPath: [RegExp, Load][] = [
+  [/^\/$/, pages.dashboard],
+  [/^\/projects$/, pages.projects],
+  [/^\/projects\/new/, pages.projectNew],
+  [/^\/projects\//, pages.project],
+  [/^\/executions$/, pages.executions],
+  [/^\/executions\//, pages.execution],
+]
+
+/** Fetches the page of an address while the session is still being asked for. */
+export function preloadPage(path: string): void {
+  void byPath.find(([pattern]) => pattern.test(path))?.[1]()
+}
+
+/** Fetches what is likely next, when the page has settled. */
 export function prefetchPages(): void {
-  for (const load of [pages.projects, pages.project, pages.executions, pages.execution])
-    void (load as () => Promise<{ default: ComponentType }>)()
+  for (const load of [pages.projects, pages.project, pages.executions, pages.execution]) void load()
 }
 
 /** After sign-in: on to where the person wanted to go (only within this site). */

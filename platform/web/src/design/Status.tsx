@@ -89,6 +89,7 @@ export const agentLook: Record<AgentState, Look> = {
   backing_off: { tone: 'fail', shape: 'clock', label: 'agent.state.backing_off' },
   degraded: { tone: 'warn', shape: 'warning', label: 'agent.state.degraded' },
   stopped: { tone: 'off', shape: 'pause', label: 'agent.state.stopped' },
+  unreachable: { tone: 'warn', shape: 'unknown', label: 'agent.state.unreachable' },
 }
 
 export const nodeLook: Record<'online' | 'offline', Look> = {
