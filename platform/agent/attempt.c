@@ -98,6 +98,7 @@ static int read_facts(const char *text, struct pb_attempt_facts *facts, struct p
     facts->has_env = pb_json_bool(json, "has_env", false);
     facts->is_finished = pb_json_bool(json, "is_finished", false);
     facts->was_cancelled = pb_json_bool(json, "was_cancelled", false);
+    facts->was_discarded = pb_json_bool(json, "was_discarded", false);
     facts->is_out_of_disk = pb_json_bool(json, "is_out_of_disk", false);
     pb_json_free(json);
     return 0;
@@ -118,6 +119,7 @@ void pb_attempt_write_facts(struct pb_attempt *attempt)
     pb_json_put_bool(&json, "has_env", facts->has_env);
     pb_json_put_bool(&json, "is_finished", facts->is_finished);
     pb_json_put_bool(&json, "was_cancelled", facts->was_cancelled);
+    pb_json_put_bool(&json, "was_discarded", facts->was_discarded);
     pb_json_put_bool(&json, "is_out_of_disk", facts->is_out_of_disk);
     pb_json_end_object(&json);
     attempt->row.facts = pb_buf_string(&attempt->facts_text);
@@ -259,7 +261,6 @@ struct pb_attempt *pb_attempt_new(const struct pb_attempt_host *host, const stru
     }
     pb_spool_init(&attempt->spool, host->journal, attempt->mask, &attempt->row);
     send_accepted(attempt);
-    pb_attempt_prepare(attempt);
     return attempt;
 }
 
@@ -288,10 +289,12 @@ static void go_on(struct pb_attempt *attempt)
 {
     bool is_running = attempt->state == PB_ATTEMPT_RUNNING && !attempt->facts.is_finished;
 
-    if (attempt->state == PB_ATTEMPT_REPORTING)
-        return; /* pb_attempt_reconnected() does the rest */
-    if (attempt->state == PB_ATTEMPT_PREPARING) {
-        pb_attempt_prepare(attempt);
+    attempt->is_discarded = attempt->facts.was_discarded;
+    if (attempt->state == PB_ATTEMPT_REPORTING || attempt->state == PB_ATTEMPT_PREPARING)
+        return; /* pb_attempt_reconnected() or pb_attempt_begin() do the rest */
+    attempt->has_begun = true;
+    if (attempt->is_discarded) {
+        pb_attempt_adopt(attempt);
         return;
     }
     if (is_running && attempt->driver->needs_broker)
@@ -336,7 +339,36 @@ int64_t pb_attempt_fence(const struct pb_attempt *attempt)
 
 bool pb_attempt_is_working(const struct pb_attempt *attempt)
 {
-    return attempt->state != PB_ATTEMPT_REPORTING && !attempt->is_closing;
+    return attempt->state != PB_ATTEMPT_REPORTING && !attempt->is_closing && !attempt->is_discarded;
+}
+
+const char *pb_attempt_item(const struct pb_attempt *attempt)
+{
+    return attempt->plan->item;
+}
+
+bool pb_attempt_is_of(const struct pb_attempt *attempt, const char *execution)
+{
+    return pb_text_equal(attempt->plan->execution, execution);
+}
+
+bool pb_attempt_is_waiting(const struct pb_attempt *attempt)
+{
+    return !attempt->has_begun && attempt->state == PB_ATTEMPT_PREPARING && !attempt->is_closing;
+}
+
+bool pb_attempt_occupies(const struct pb_attempt *attempt)
+{
+    return attempt->has_begun && attempt->state != PB_ATTEMPT_REPORTING && !attempt->is_closing;
+}
+
+void pb_attempt_begin(struct pb_attempt *attempt)
+{
+    attempt->has_begun = true;
+    if (attempt->is_discarded)
+        pb_attempt_close(attempt);
+    else
+        pb_attempt_prepare(attempt);
 }
 
 void pb_attempt_cancel(struct pb_attempt *attempt, const char *reason)
@@ -349,6 +381,10 @@ void pb_attempt_cancel(struct pb_attempt *attempt, const char *reason)
     pb_attempt_stop_steps(attempt);
     if (attempt->state == PB_ATTEMPT_RUNNING)
         pb_attempt_stop_run(attempt, PB_RUN_CANCELLED);
+    if (pb_attempt_is_waiting(attempt)) {
+        pb_attempt_set_outcome(attempt, PB_OUTCOME_CANCELLED, "cancelled", "cancelled");
+        pb_attempt_conclude(attempt);
+    }
 }
 
 void pb_attempt_discard(struct pb_attempt *attempt)
@@ -358,6 +394,8 @@ void pb_attempt_discard(struct pb_attempt *attempt)
     if (attempt->is_discarded)
         return;
     pb_log_info("attempt", "attempt=%s is not ours any more", attempt->plan->name);
+    attempt->facts.was_discarded = true;
+    pb_attempt_store(attempt); /* its process may live a moment longer than we do */
     attempt->is_discarded = true;
     pb_attempt_stop_steps(attempt);
     if (attempt->task && pb_task_signal(attempt->task, PB_TASK_KILL, &err) < 0)

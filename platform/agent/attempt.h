@@ -18,7 +18,8 @@
  *  2. No state is reached before the journal has it.
  *  3. A result is sent when every line is acknowledged, and again after each
  *     reconnect, until result_ack.
- *  4. A discarded attempt says nothing more and touches nothing outside.
+ *  4. A discarded attempt says nothing more and touches nothing outside, also after a restart.
+ *  5. Two attempts never work on one item at the same time, not even while the older is being ended.
  *
  * Everything here runs on the runner's loop, except the steps (agent/step.h).
  */
@@ -70,10 +71,11 @@ struct pb_attempt_host {
     void *arg;
 };
 
-/* From attempt_start: accepted when this returns, refused (failure kind in err->reason) when it does not. */
+/* From attempt_start: accepted when this returns, refused (failure kind in err->reason) when it does not. Work
+ * begins with pb_attempt_begin(). */
 struct pb_attempt *pb_attempt_new(const struct pb_attempt_host *host, const struct pb_json *body,
                                   struct pb_error *err) PB_MUST_CHECK;
-/* From the journal, after a restart. */
+/* From the journal, after a restart. Goes on by itself, unless it was still preparing: then as a new one. */
 struct pb_attempt *pb_attempt_restore(const struct pb_attempt_host *host,
                                       const struct pb_journal_row *row,
                                       struct pb_error *err) PB_MUST_CHECK;
@@ -83,6 +85,14 @@ void pb_attempt_free(struct pb_attempt *attempt);
 const char *pb_attempt_name(const struct pb_attempt *attempt); /* "<execution>.<n>" */
 int64_t pb_attempt_fence(const struct pb_attempt *attempt);
 bool pb_attempt_is_working(const struct pb_attempt *attempt); /* counts for max_concurrent */
+
+/* One attempt at a time works on an item: the runner lets the next begin when nobody occupies it. */
+const char *pb_attempt_item(const struct pb_attempt *attempt);
+bool pb_attempt_is_of(const struct pb_attempt *attempt, const char *execution);
+bool pb_attempt_is_waiting(const struct pb_attempt *attempt); /* for pb_attempt_begin() */
+bool pb_attempt_occupies(
+    const struct pb_attempt *attempt); /* its workspace, also while it is being ended */
+void pb_attempt_begin(struct pb_attempt *attempt);
 
 /* What the platform says. */
 void pb_attempt_cancel(struct pb_attempt *attempt, const char *reason);

@@ -21,6 +21,7 @@ struct pb_attempt_facts {
     bool has_env;       /* the plan had variables, which are not in the journal */
     bool is_finished;   /* the process is gone and its last lines are stored */
     bool was_cancelled;
+    bool was_discarded;
     bool is_out_of_disk; /* the reserve has been used: the run ends, its later lines are dropped */
 };
 
@@ -35,6 +36,7 @@ struct pb_attempt {
     struct pb_attempt_facts facts;
     struct pb_mask *mask;
     struct pb_spool spool;
+    bool has_begun;
     bool is_discarded;
     bool is_closing; /* closed() is on its way */
 

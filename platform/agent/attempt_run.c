@@ -328,7 +328,10 @@ void pb_attempt_watch(struct pb_attempt *attempt)
         pb_attempt_fail(attempt, &err);
         return;
     }
-    if (attempt->facts.was_cancelled)
+    if (attempt->is_discarded && pb_task_signal(attempt->task, PB_TASK_KILL, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "attempt", &err, "attempt=%s end its process",
+                    attempt->plan->name);
+    else if (attempt->facts.was_cancelled)
         pb_attempt_stop_run(attempt, PB_RUN_CANCELLED);
 }
 
@@ -371,7 +374,9 @@ static void adopt_process(struct pb_attempt *attempt)
 
     pb_attempt_rundir(attempt, rundir);
     if (pb_task_adopt(attempt->host->task_host, rundir, &attempt->task, &err) < 0) {
-        if (err.code == PB_ERROR_NOT_FOUND && !attempt->facts.is_finished)
+        if (attempt->is_discarded)
+            pb_attempt_close(attempt);
+        else if (err.code == PB_ERROR_NOT_FOUND && !attempt->facts.is_finished)
             pb_attempt_prepare(attempt); /* killed between the journal and the start */
         else
             pb_attempt_fail(attempt, &err);
@@ -390,6 +395,8 @@ void pb_attempt_adopt(struct pb_attempt *attempt)
 
     if (pb_attempt_open_driver(attempt, &err) < 0)
         pb_attempt_fail(attempt, &err);
+    else if (attempt->is_discarded && !attempt->driver->has_process)
+        pb_attempt_close(attempt);
     else if (attempt->driver->has_process)
         adopt_process(attempt);
     else if (attempt->facts.is_finished)

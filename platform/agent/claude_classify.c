@@ -237,8 +237,9 @@ static bool explain(const struct pb_claude_end *end, struct pb_arena *arena, str
 
     if (run->stop == PB_RUN_CANCELLED)
         return pb_outcome_of_stop(run, out);
-    /* We may have ended it after its last word, which counts nevertheless. */
-    if (is_good(end->facts) && (run->stop != PB_RUN_ENDED || ended_well))
+    /* It may have been ended after its last word, by us or others, which counts nevertheless. */
+    if (is_good(end->facts) &&
+        (run->stop != PB_RUN_ENDED || ended_well || run->exit.reason == PB_TASK_KILLED))
         return on_good(end->facts, arena, out);
     if (run->stop != PB_RUN_LINGERED && pb_outcome_of_stop(run, out))
         return true;

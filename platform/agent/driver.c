@@ -102,10 +102,11 @@ bool pb_outcome_of_stop(const struct pb_run_end *end, struct pb_outcome *outcome
             return true;
         }
     }
-    if (end->exit.reason == PB_TASK_KILLED && end->exit.oom) {
-        outcome->outcome = PB_OUTCOME_FAILED;
-        outcome->kind = "oom";
-        outcome->reason = "the machine had no memory left for the run";
+    if (end->exit.reason == PB_TASK_KILLED) {
+        outcome->outcome = end->exit.oom ? PB_OUTCOME_FAILED : PB_OUTCOME_LOST;
+        outcome->kind = end->exit.oom ? "oom" : "node_lost";
+        outcome->reason = end->exit.oom ? "the machine had no memory left for the run"
+                                        : "the run was killed from outside";
         return true;
     }
     return false;

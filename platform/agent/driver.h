@@ -143,7 +143,7 @@ extern const struct pb_driver PB_DRIVER_NOOP;    /* driver_noop.c */
 extern const struct pb_driver PB_DRIVER_COMMAND; /* driver_command.c */
 extern const struct pb_driver PB_DRIVER_CLAUDE;  /* claude_driver.c */
 
-/* Ends that mean the same for every program: cancelled, silent, over time, lost, no disk, no memory. False:
+/* Ends that mean the same for every program: cancelled, silent, over time, lost, killed, no disk, no memory. False:
  * it ended by itself and the driver must say what that means. Texts are constants. */
 bool pb_outcome_of_stop(const struct pb_run_end *end, struct pb_outcome *outcome);
 

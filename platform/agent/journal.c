@@ -10,7 +10,8 @@
 
 enum { BUSY_MS = 5000, SCHEMA = 1 };
 
-static const char SETTINGS[] = "PRAGMA journal_mode = WAL;"
+static const char SETTINGS[] = "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table */
+                               "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = NORMAL;"
                                "PRAGMA cache_size = -128;"
                                "PRAGMA wal_autocheckpoint = 256;"
@@ -288,7 +289,9 @@ int pb_journal_forget(struct pb_journal *journal, const char *name, struct pb_er
     r = run_named(journal, FORGET_CHUNKS, name, 0, err);
     if (r == 0)
         r = run_named(journal, FORGET_ROW, name, 0, err);
-    return in_transaction(journal, r, err);
+    if (in_transaction(journal, r, err) < 0)
+        return -1;
+    return run_script(journal, "PRAGMA incremental_vacuum", "shrink", err);
 }
 
 /* Bytes of the first `lines` lines. */

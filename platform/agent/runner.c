@@ -72,6 +72,26 @@ size_t pb_runner_working(const struct pb_runner *runner)
     return count;
 }
 
+static bool is_occupied(const struct pb_runner *runner, const char *item)
+{
+    for (size_t i = 0; i < runner->attempt_count; i++) {
+        if (pb_attempt_occupies(runner->attempts[i]) &&
+            pb_text_equal(pb_attempt_item(runner->attempts[i]), item))
+            return true;
+    }
+    return false;
+}
+
+void pb_runner_begin_waiting(struct pb_runner *runner)
+{
+    for (size_t i = 0; i < runner->attempt_count; i++) {
+        struct pb_attempt *attempt = runner->attempts[i];
+
+        if (pb_attempt_is_waiting(attempt) && !is_occupied(runner, pb_attempt_item(attempt)))
+            pb_attempt_begin(attempt);
+    }
+}
+
 int pb_runner_add(struct pb_runner *runner, struct pb_attempt *attempt, struct pb_error *err)
 {
     if (runner->attempt_count == PB_RUNNER_ATTEMPTS_MAX)
@@ -100,6 +120,7 @@ static void on_closed(void *arg, struct pb_attempt *attempt)
             runner->attempts[i] = runner->attempts[--runner->attempt_count];
     }
     pb_attempt_free(attempt);
+    pb_runner_begin_waiting(runner);
     pb_runner_changed(runner);
     check_drained(runner);
 }
@@ -329,6 +350,7 @@ static int take_up_work(struct pb_runner *runner, struct pb_error *err)
     if (r == 0) {
         pb_runner_sweep(runner, rows, count);
         restore(runner, rows, count);
+        pb_runner_begin_waiting(runner);
     }
     pb_arena_release(&arena);
     return r;

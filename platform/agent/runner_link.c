@@ -70,6 +70,17 @@ static int check_room(struct pb_runner *runner, struct pb_error *err)
     return 0;
 }
 
+/* The platform has given up what it assigns anew. It may not have come to say so. */
+static void discard_earlier(struct pb_runner *runner, const struct pb_attempt_ref *ref)
+{
+    for (size_t i = runner->attempt_count; i > 0; i--) {
+        struct pb_attempt *attempt = runner->attempts[i - 1];
+
+        if (pb_attempt_is_of(attempt, ref->execution) && pb_attempt_fence(attempt) < ref->fence)
+            pb_attempt_discard(attempt);
+    }
+}
+
 static void on_start(struct pb_runner *runner, const struct pb_json *body)
 {
     struct pb_attempt_ref ref;
@@ -86,6 +97,7 @@ static void on_start(struct pb_runner *runner, const struct pb_json *body)
                                                        pb_attempt_fence(attempt)});
         return;
     }
+    discard_earlier(runner, &ref);
     if (check_room(runner, &err) < 0) {
         send_refused(runner, &ref, &err);
         return;
@@ -94,7 +106,9 @@ static void on_start(struct pb_runner *runner, const struct pb_json *body)
     if (!attempt)
         send_refused(runner, &ref, &err);
     else if (pb_runner_add(runner, attempt, &err) < 0)
-        pb_attempt_discard(attempt);
+        pb_attempt_free(attempt); /* the journal knows it: it begins after a restart */
+    else
+        pb_runner_begin_waiting(runner);
 }
 
 static void on_cancel(struct pb_runner *runner, const struct pb_json *body,

@@ -53,6 +53,8 @@ struct pb_attempt *pb_runner_find(struct pb_runner *runner, const char *executio
 size_t pb_runner_working(const struct pb_runner *runner);
 int pb_runner_add(struct pb_runner *runner, struct pb_attempt *attempt,
                   struct pb_error *err) PB_MUST_CHECK;
+/* Lets attempts begin whose item nobody works on. */
+void pb_runner_begin_waiting(struct pb_runner *runner);
 void pb_runner_changed(struct pb_runner *runner); /* tells the supervisor how it stands */
 
 /* ---- runner_link.c ---- */

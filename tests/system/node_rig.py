@@ -75,6 +75,7 @@ class Connection:
     def __init__(self, sock):
         self.sock = sock
         self.lock = threading.Lock()
+        self.said = None  # the peer's close frame: code and reason
 
     def read(self, count):
         data = b""
@@ -88,16 +89,20 @@ class Connection:
             data += part
         return data
 
-    def shake_hands(self):
+    def shake_hands(self, key):
+        """False: that was not a node with this key, and it has been told."""
         head = b""
         while b"\r\n\r\n" not in head:
             head += self.read(1)
         lines = head.decode("latin-1").split("\r\n")
         headers = {k.strip().lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:] if ":" in line)}
+        if "/api/node/ws" not in lines[0] or headers.get("authorization") != "Bearer " + key:
+            self.sock.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return False
         accept = hashlib.sha1((headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())
         self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           b"Sec-WebSocket-Accept: " + base64.b64encode(accept.digest()) + b"\r\n\r\n")
-        return lines[0], headers
+        return True
 
     def receive(self):
         """The next whole binary message; pings are answered."""
@@ -116,6 +121,7 @@ class Connection:
                 payload = (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(length, "big")
             kind = first & 15
             if kind == 8:
+                self.said = (int.from_bytes(payload[:2], "big"), payload[2:].decode()) if payload else (1005, "")
                 raise Closed
             if kind == 9:
                 self.write(10, payload)
@@ -184,6 +190,8 @@ class Platform:
         self.wishes = {}
         self.connection = None
         self.connections = 0
+        self.refused = 0  # connections without the right key
+        self.ends = []  # the node's close frames: (code, reason) or None
         self.is_away = False
         self.ack_lines = True
         self.ack_results = True
@@ -208,10 +216,9 @@ class Platform:
 
     def serve(self, connection):
         try:
-            request, headers = connection.shake_hands()
-            if "/api/node/ws" not in request or headers.get("authorization") != "Bearer " + self.key:
-                self.problems.append(f"{request} {headers}")
-                connection.close()
+            if not connection.shake_hands(self.key):
+                with self.changed:
+                    self.refused += 1
                 return
             with self.changed:
                 self.connection = connection
@@ -225,6 +232,7 @@ class Platform:
             with self.changed:
                 if self.connection is connection:
                     self.connection = None
+                    self.ends.append(connection.said)
                 self.changed.notify_all()
 
     def on_message(self, message):
@@ -294,17 +302,19 @@ class Platform:
         lines = message.blob.decode().split("\n")
         if attempt is None:
             return
-        if lines[-1] != "" or len(lines) - 1 != body["count"]:
-            self.problems.append(f"chunk of {body['count']} has {len(lines) - 1} lines")
+        if lines.pop() != "" or len(lines) != body["count"]:
+            self.problems.append(f"chunk of {body['count']} has {len(lines)} lines")
             return
         have = len(attempt.lines)
         if body["seq"] > have:
             self.problems.append(f"gap: have {have}, got {body['seq']}")
             return
-        known = lines[:have - body["seq"]]
-        if known != attempt.lines[body["seq"]:body["seq"] + len(known)]:
-            self.problems.append(f"line changed between sends: {known} / {attempt.lines[body['seq']:]}")
-        attempt.lines += lines[have - body["seq"]:-1]
+        for number, line in enumerate(lines, body["seq"]):
+            if number >= have:
+                attempt.lines.append(line)
+            elif line != attempt.lines[number]:
+                self.problems.append(f"line {number} was '{attempt.lines[number][:100]}' and is '{line[:100]}'")
+                return
         if self.ack_lines:
             self.send("log_ack", message.project, {**attempt.ref, "seq": len(attempt.lines)})
 

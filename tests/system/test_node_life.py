@@ -138,6 +138,42 @@ def test_a_discarded_attempt_is_killed_and_says_nothing_more(platform, node, pro
     assert attempt.result is None
 
 
+def test_a_newer_attempt_waits_until_the_older_is_dead(platform, node, project):
+    take = "exec 9>$TMPDIR/lock; flock -n 9 && echo alone || echo together; "
+    older = platform.start(project, driver="command", command=["/bin/sh", "-c", take + "trap '' INT TERM; while :; do sleep 1; done"])
+    platform.wait(lambda: older.texts() == ["alone"], "it runs")
+    newer = platform.start(project, execution=older.execution, number=2, fence=2, driver="command", command=["/bin/sh", "-c", take])
+    assert platform.wait_result(newer)["outcome"] == "succeeded"
+    assert newer.texts() == ["alone"] and older.result is None
+
+
+def test_attempts_at_one_item_follow_each_other_and_a_waiting_one_can_be_cancelled(platform, node, project):
+    first = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo up; sleep 300"])
+    platform.wait(lambda: first.texts() == ["up"], "it runs")
+    second, third = (platform.start(project, command=["lines=2"]) for _ in range(2))
+    platform.wait(lambda: second.accepted and third.accepted, "both are taken")
+    platform.send("attempt_cancel", project, {**second.ref, "reason": ""})
+    assert platform.wait_result(second)["outcome"] == "cancelled"
+    assert third.lines == []
+    os.kill(node.pid("runner", project), signal.SIGKILL)
+    platform.wait(lambda: platform.connection and [m for m in platform.messages if m.type == "runner_hello"][1:], "it is back")
+    platform.send("attempt_cancel", project, {**first.ref, "reason": ""})
+    assert platform.wait_result(first)["outcome"] == "cancelled"
+    assert platform.wait_result(third)["outcome"] == "succeeded"
+
+
+def test_a_discarded_attempt_stays_discarded_when_its_runner_dies(platform, node, project):
+    attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo up; sleep 300"])
+    platform.wait(lambda: attempt.texts() == ["up"], "it runs")
+    platform.send("attempt_discard", project, attempt.ref)
+    for pid in node.pids("runner"):
+        os.kill(pid, signal.SIGKILL)
+    platform.attempts.clear()  # and whatever it says of it is answered with another discard
+    wait_until(lambda: not node.pids("shim"), "its shim has ended")
+    wait_until(lambda: not list((node.project(project) / "data" / "attempts").iterdir()), "the attempt is forgotten")
+    assert attempt.result is None
+
+
 def test_lines_wait_for_the_platform_and_come_once(platform, node, project):
     attempt = platform.start(project, driver="command",
                              command=["/bin/sh", "-c", "for i in $(seq 2000); do echo line $i of 2000; done; sleep 1.5; exit 0"])
@@ -238,6 +274,14 @@ def test_an_attempt_whose_shim_was_killed_is_lost_and_its_processes_are_dead(pla
         return found
 
     wait_until(lambda: not sleepers(), "what it had left behind is dead", seconds=2)
+
+
+def test_a_program_killed_from_outside_is_lost_and_may_be_tried_again(platform, node, project):
+    attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo $$; exec sleep 4711"])
+    platform.wait(attempt.texts, "it runs")
+    subprocess.run(["pkill", "-KILL", "-f", "^sleep 4711$", "-u", str(node.uid_base + 3 if node.as_root else node.uid)], check=True)
+    result = platform.wait_result(attempt)
+    assert (result["outcome"], result["kind"]) == ("lost", "node_lost")
 
 
 def test_what_ended_while_nobody_watched_is_reported(platform, node, project):

@@ -191,6 +191,7 @@ TEST(ends_that_mean_the_same_for_all_are_told_apart)
         {{.exit = {.reason = PB_TASK_DISK_FULL}}, PB_OUTCOME_FAILED, "disk"},
         {{.exit = {.reason = PB_TASK_OUTPUT_LIMIT}}, PB_OUTCOME_FAILED, "disk"},
         {{.exit = {.reason = PB_TASK_KILLED, .oom = true}}, PB_OUTCOME_FAILED, "oom"},
+        {{.exit = {.reason = PB_TASK_KILLED}}, PB_OUTCOME_LOST, "node_lost"},
     };
     struct pb_run_end by_itself = {.stop = PB_RUN_ENDED};
     struct pb_outcome outcome;
