@@ -407,7 +407,7 @@ class Node:
         self.platform = platform
         self.as_root = as_root
         self.claude = claude
-        self.uid = 65534 if as_root else 12345
+        self.uid = 65534 if as_root else 30_000 + os.getpid() % 20_000
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="poppo-node-"))
         self.data = self.base / "data"
         self.run = self.base / "run"

@@ -361,9 +361,9 @@ def ordinary_user():
     """A uid that is nobody's: an ordinary user for tests that run as root. None when we are no root."""
     if os.getuid() != 0:
         return None
-    uid = 12_345
+    uid = 30_000 + os.getpid() % 20_000  # tests that run beside this one have another
     try:
         pwd.getpwuid(uid)
     except KeyError:
         return uid
-    return uid + 1
+    return uid + 20_000

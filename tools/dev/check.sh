@@ -113,7 +113,8 @@ check_system()
     check_stage
     local marks=(-m "not long")
     [ -n "$long" ] && marks=()
-    "$python" -m pytest -q "${marks[@]}" "$here/tests/system"
+    # They wait more than they work: three files at a time.
+    "$python" -m pytest -q -n 3 --dist loadfile "${marks[@]}" "$here/tests/system"
 }
 
 check_journey()
