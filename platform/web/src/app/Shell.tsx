@@ -29,7 +29,7 @@ import { type Key, useLanguage, useT } from '../i18n/t'
 import { HelpSheet } from '../keys/HelpSheet'
 import { useKeys } from '../keys/useKeys'
 import { Menu, prefetchOverlays } from '../overlay/lazy'
-import { usePolling, useTopic } from '../realtime/live'
+import { useTopic } from '../realtime/live'
 import { useCrumbs } from './crumbs'
 import { ErrorBoundary } from './ErrorBoundary'
 import { chooseLanguage } from './language'
@@ -46,8 +46,11 @@ interface Place {
   count?: number
 }
 
+/** Counts change by events of pages that are not open, too. */
+const countsPolling = { pollingInterval: 15_000, skipPollingIfUnfocused: true }
+
 function usePlaces(): Place[] {
-  const { data: stats } = useGetStatsQuery(undefined, usePolling(15_000))
+  const { data: stats } = useGetStatsQuery(undefined, countsPolling)
   return [
     { to: '/', label: 'nav.dashboard', icon: <LayoutDashboard size={17} /> },
     {

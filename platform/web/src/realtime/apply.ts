@@ -31,7 +31,9 @@ export function applyExecution(store: Store, next: Execution): void {
   const current = executionsApi.endpoints.getExecution.select(next.id)(state).data
   if (current && !older(current, next)) {
     const attempts = next.attempts ?? current.attempts
-    dispatch(executionsApi.util.upsertQueryData('getExecution', next.id, { ...next, attempts }))
+    dispatch(
+      executionsApi.util.updateQueryData('getExecution', next.id, () => ({ ...next, attempts })),
+    )
     const last = attempts?.at(-1)
     const attemptChanged =
       next.attempts === undefined &&
@@ -57,7 +59,7 @@ export function applyProject(store: Store, next: Project): void {
   const state = store.getState()
   const current = projectsApi.endpoints.getProject.select(next.id)(state).data
   if (current && next.version >= current.version)
-    dispatch(projectsApi.util.upsertQueryData('getProject', next.id, next))
+    dispatch(projectsApi.util.updateQueryData('getProject', next.id, () => next))
   for (const args of cachedArgs(state, 'listProjects')) {
     dispatch(
       projectsApi.util.updateQueryData(

@@ -1,7 +1,8 @@
-import { screen, within } from '@testing-library/react'
+import { act, screen, waitFor, within } from '@testing-library/react'
 import { describe, expect, it } from 'vitest'
 import { standIn } from '../../../test/msw/server'
 import { renderApp } from '../../../test/render'
+import { applyExecution } from '../../realtime/apply'
 
 describe('the dashboard', () => {
   it('puts what needs a person first', async () => {
@@ -12,6 +13,21 @@ describe('the dashboard', () => {
     expect(within(list).getByRole('link', { name: /回答する: 冪等キー/ })).toBeInTheDocument()
     expect(list).toHaveTextContent('node-osaka-2')
     expect(list).toHaveTextContent('保存されている Anthropic API キーが受け付けられません。')
+  })
+
+  it('follows what begins and ceases to wait', async () => {
+    const { store } = renderApp('/')
+    await screen.findByRole('link', { name: /回答する: 冪等キー/ })
+    const running = standIn().world.executions.find((each) => each.status === 'running')
+    const asking = standIn().world.executions.find((each) => each.status === 'waiting_input')
+    if (!running || !asking) throw new Error('fixtures')
+    const updated_at = new Date().toISOString()
+    act(() => applyExecution(store, { ...running, status: 'waiting_input', updated_at }))
+    await screen.findByRole('link', { name: /回答する: 決済の再試行/ })
+    act(() => applyExecution(store, { ...asking, status: 'succeeded', updated_at }))
+    await waitFor(() =>
+      expect(screen.queryByRole('link', { name: /回答する: 冪等キー/ })).not.toBeInTheDocument(),
+    )
   })
 
   it('gives the figures of the day', async () => {

@@ -247,6 +247,12 @@ export default function DashboardPage() {
     },
   })
 
+  // Live events patch what was read: what waits now may be in either list, and may wait no longer.
+  const waitingNow = new Map(
+    [...(needs.data?.items ?? []), ...(latest.data?.items ?? [])]
+      .filter((execution) => execution.status.startsWith('waiting'))
+      .map((execution) => [execution.id, execution]),
+  )
   const items = projects.data?.items
   const error = projects.error ?? latest.error ?? stats.error
   const empty = items?.length === 0 && latest.data?.items.length === 0
@@ -280,7 +286,7 @@ export default function DashboardPage() {
           <Attention
             items={concerns(
               items ?? [],
-              needs.data?.items ?? [],
+              [...waitingNow.values()],
               nodes.data?.items ?? [],
               t,
               language,

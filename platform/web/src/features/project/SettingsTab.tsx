@@ -214,11 +214,11 @@ export default function SettingsTab({
     const save = (event: KeyboardEvent) => {
       if (event.key !== 's' || !(event.ctrlKey || event.metaKey)) return
       event.preventDefault()
-      void submit()
+      if (changed.length > 0) void submit()
     }
     addEventListener('keydown', save)
     return () => removeEventListener('keydown', save)
-  }, [submit])
+  }, [submit, changed.length])
 
   return (
     <MuiRoot>
