@@ -22,6 +22,7 @@ enum {
     CRASH_WINDOW_MS = 10 * 60 * 1000,
     HEALTHY_AFTER_MS = 10 * 60 * 1000,
     STOP_GRACE_MS = 10 * 1000,
+    START_GRACE_MS = 60 * 1000, /* a long journal included */
     CONTROL_MAX = 64 * 1024,
 };
 
@@ -110,14 +111,19 @@ void pb_project_agent_connect(struct pb_project_agent *agent)
     struct pb_error err = {0};
     int pair[2];
 
+    agent->unconnected = false;
     if (agent->state != PB_AGENT_RUNNING && agent->state != PB_AGENT_STOPPING)
         return;
     if (pb_fd_pair(SOCK_STREAM, pair, &err) < 0) {
         pb_log_fail(PB_LOG_ERROR, "supervisor", &err, "project=%s", agent->project);
         return;
     }
-    pb_supervisor_link_runner(agent->supervisor, agent->project, pair[0]);
-    tell_op(agent, "link", pair[1]);
+    if (pb_supervisor_link_runner(agent->supervisor, agent->project, pair[0])) {
+        tell_op(agent, "link", pair[1]);
+    } else {
+        agent->unconnected = true;
+        pb_supervisor_connect_later(agent->supervisor);
+    }
     pb_close(&pair[1]);
 }
 
@@ -127,7 +133,9 @@ static void heard(struct pb_project_agent *agent, const struct pb_json *body)
 {
     const char *op = pb_json_text(body, "op", "");
 
-    if (strcmp(op, "ready") == 0 && agent->state == PB_AGENT_STARTING) {
+    if (strcmp(op, "ready") == 0)
+        pb_loop_timer_cancel(&agent->start_timer);
+    if (strcmp(op, "ready") == 0 && agent->state == PB_AGENT_STARTING && !agent->again) {
         pb_log_info("supervisor", "project=%s agent is running", agent->project);
         enter(agent, PB_AGENT_RUNNING);
         if (agent->supervisor->online)
@@ -176,6 +184,7 @@ static void forget_process(struct pb_project_agent *agent)
     pb_loop_fd_unwatch(&agent->process_watch);
     pb_loop_fd_unwatch(&agent->control_watch);
     pb_loop_timer_cancel(&agent->timer);
+    pb_loop_timer_cancel(&agent->start_timer);
     pb_close(&agent->pidfd);
     pb_close(&agent->control);
     if (agent->pid > 0)
@@ -227,9 +236,8 @@ static void time_is_up(void *arg)
     start(agent);
 }
 
-static void wait_and_start(struct pb_project_agent *agent)
+static void wait_and_start(struct pb_project_agent *agent, bool degraded)
 {
-    bool degraded = crashes_too_often(agent) || agent->settings_useless;
     uint32_t random;
     int64_t wait_ms;
 
@@ -240,9 +248,8 @@ static void wait_and_start(struct pb_project_agent *agent)
                        : 1 + (int64_t)(random % (uint32_t)agent->backoff_ms); /* full jitter */
     agent->backoff_ms =
         agent->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : agent->backoff_ms * 2;
-    pb_log_warn("supervisor", "project=%s its runner ended%s%s, next start in %lld ms",
-                agent->project, *agent->last_error ? ": " : "", agent->last_error,
-                (long long)wait_ms);
+    pb_log_warn("supervisor", "project=%s has no runner%s%s, next start in %lld ms", agent->project,
+                *agent->last_error ? ": " : "", agent->last_error, (long long)wait_ms);
     enter(agent, degraded ? PB_AGENT_DEGRADED : PB_AGENT_BACKING_OFF);
     agent->timer = pb_loop_timer_start(agent->supervisor->loop, wait_ms, 0, time_is_up, agent);
 }
@@ -260,7 +267,7 @@ static void on_ended(void *arg, int events)
         agent->again = false;
         start(agent);
     } else if (agent->wanted) {
-        wait_and_start(agent);
+        wait_and_start(agent, crashes_too_often(agent) || agent->settings_useless);
     } else {
         pb_log_info("supervisor", "project=%s agent has stopped", agent->project);
         if (agent->remove)
@@ -304,19 +311,37 @@ out:
     return r;
 }
 
+static void lose_patience(void *arg)
+{
+    struct pb_project_agent *agent = arg;
+    struct pb_error err = {0};
+
+    pb_loop_timer_cancel(&agent->timer);
+    pb_loop_timer_cancel(&agent->start_timer);
+    pb_log_warn("supervisor", "project=%s its runner does not answer, killing it", agent->project);
+    if (pb_spawn_kill(agent->supervisor->spawn, agent->slot, agent->pid, agent->start_time, &err) <
+        0) {
+        pb_log_fail(PB_LOG_ERROR, "supervisor", &err, "project=%s", agent->project);
+        agent->timer = pb_loop_timer_start(agent->supervisor->loop, STOP_GRACE_MS, 0, lose_patience,
+                                           agent); /* poppo-boxd may be back by then */
+    }
+}
+
 static void start(struct pb_project_agent *agent)
 {
+    struct pb_supervisor *s = agent->supervisor;
     struct pb_error err = {0};
 
     agent->settings_useless = false;
     agent->started_ms = pb_clock_steady_ms();
     enter(agent, PB_AGENT_STARTING);
-    if (launch(agent, &err) < 0) {
+    if (launch(agent, &err) < 0) { /* no crash of the runner: as soon as it can start, it does */
         (void)snprintf(agent->last_error, sizeof(agent->last_error), "%s", err.message);
         forget_process(agent);
-        wait_and_start(agent);
+        wait_and_start(agent, false);
         return;
     }
+    agent->start_timer = pb_loop_timer_start(s->loop, START_GRACE_MS, 0, lose_patience, agent);
     tell_settings(agent);
 }
 
@@ -382,24 +407,12 @@ void pb_project_agent_wish(struct pb_supervisor *s, const char *project,
         time_is_up(agent);
 }
 
-static void stop_deadline(void *arg)
-{
-    struct pb_project_agent *agent = arg;
-    struct pb_error err = {0};
-
-    pb_loop_timer_cancel(&agent->timer);
-    pb_log_warn("supervisor", "project=%s its runner does not stop, killing it", agent->project);
-    if (pb_spawn_kill(agent->supervisor->spawn, agent->slot, agent->pid, agent->start_time, &err) <
-        0)
-        pb_log_fail(PB_LOG_ERROR, "supervisor", &err, "project=%s", agent->project);
-}
-
 static void stop_now(struct pb_project_agent *agent, const char *op)
 {
     tell_op(agent, op, -1);
     pb_loop_timer_cancel(&agent->timer);
     agent->timer =
-        pb_loop_timer_start(agent->supervisor->loop, STOP_GRACE_MS, 0, stop_deadline, agent);
+        pb_loop_timer_start(agent->supervisor->loop, STOP_GRACE_MS, 0, lose_patience, agent);
 }
 
 void pb_project_agent_unwish(struct pb_project_agent *agent, bool remove_data_too)

@@ -39,15 +39,17 @@ static void tell_status(void *arg)
         pb_supervisor_say_status(s);
 }
 
-void pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd)
+bool pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd)
 {
     struct pb_buf text;
+    bool sent;
 
     pb_buf_init(&text, 256);
     pb_buf_format(&text, "{\"op\":\"runner\",\"project\":\"%s\"}", project);
-    pb_supervisor_send(s, text.data, text.len, fd);
+    sent = pb_supervisor_send(s, text.data, text.len, fd);
     pb_buf_release(&text);
     pb_close(&fd);
+    return sent;
 }
 
 /* --- wishes on disk -------------------------------------------------------------------------------- */
@@ -163,6 +165,7 @@ int pb_supervisor_run(const struct pb_supervisor_options *options, struct pb_err
     }
     pb_project_agent_free_all(&s); /* their control descriptors close: runners end by themselves */
     pb_loop_timer_cancel(&s.change_timer);
+    pb_loop_timer_cancel(&s.connect_timer);
     pb_loop_free(s.loop);
     pb_spawn_free(s.spawn);
     pb_slots_close(s.slots);

@@ -14,6 +14,7 @@
 enum {
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 10 * 1000,
+    CONNECT_AGAIN_MS = 50,
     VARIABLES_MAX = 16,
 };
 
@@ -288,12 +289,30 @@ void pb_supervisor_stop_link(struct pb_supervisor *s)
     forget_link(s);
 }
 
-void pb_supervisor_send(struct pb_supervisor *s, const void *data, size_t len, int fd)
+bool pb_supervisor_send(struct pb_supervisor *s, const void *data, size_t len, int fd)
 {
     struct pb_error err = {0};
 
     if (s->link_socket < 0)
-        return;
-    if (pb_fd_message_send(s->link_socket, data, len, &fd, fd < 0 ? 0 : 1, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "supervisor", &err, "cannot reach the link");
+        return false;
+    if (pb_fd_message_send(s->link_socket, data, len, &fd, fd < 0 ? 0 : 1, &err) == 0)
+        return true;
+    pb_log_fail(PB_LOG_DEBUG, "supervisor", &err, "cannot reach the link");
+    return false;
+}
+
+static void connect_rest(void *arg)
+{
+    struct pb_supervisor *s = arg;
+
+    pb_loop_timer_cancel(&s->connect_timer);
+    for (struct pb_project_agent *agent = s->agents; s->online && agent; agent = agent->next)
+        if (agent->unconnected)
+            pb_project_agent_connect(agent);
+}
+
+void pb_supervisor_connect_later(struct pb_supervisor *s)
+{
+    if (!s->connect_timer)
+        s->connect_timer = pb_loop_timer_start(s->loop, CONNECT_AGAIN_MS, 0, connect_rest, s);
 }

@@ -50,7 +50,8 @@ struct pb_project_agent {
     int control;
     struct pb_loop_fd *process_watch;
     struct pb_loop_fd *control_watch;
-    struct pb_loop_timer *timer; /* backoff, or the deadline of a stop */
+    struct pb_loop_timer *timer;       /* backoff, or the deadline of a stop */
+    struct pb_loop_timer *start_timer; /* until it is ready */
     int64_t backoff_ms;
     int64_t started_ms;                /* steady */
     int64_t since_ms;                  /* wall: of the state */
@@ -58,6 +59,7 @@ struct pb_project_agent {
     unsigned restarts;
     int64_t attempts;
     bool settings_useless; /* it said that trying again is useless */
+    bool unconnected;      /* the link had no room for its half of a pair: tried again soon */
     char last_error[256];
 };
 
@@ -79,6 +81,7 @@ struct pb_supervisor {
 
     struct pb_loop_timer *status_timer; /* each minute */
     struct pb_loop_timer *change_timer; /* soon after a change */
+    struct pb_loop_timer *connect_timer;
 };
 
 const char *pb_agent_state_name(enum pb_agent_state state);
@@ -97,13 +100,14 @@ void pb_project_agent_free_all(struct pb_supervisor *s);
 /* supervisor.c */
 void pb_supervisor_changed(struct pb_supervisor *s); /* tell the platform soon */
 void pb_supervisor_save_wishes(struct pb_supervisor *s);
-/* Hands our half of a runner's pair to the link; takes the descriptor over. */
-void pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd);
+/* Hands our half of a runner's pair to the link; takes the descriptor over. False: the link has no room now. */
+bool pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd);
 
 /* supervisor_link.c: the link process and what it says. */
 void pb_supervisor_start_link(struct pb_supervisor *s);
 void pb_supervisor_stop_link(struct pb_supervisor *s);
-void pb_supervisor_send(struct pb_supervisor *s, const void *data, size_t len, int fd);
+bool pb_supervisor_send(struct pb_supervisor *s, const void *data, size_t len, int fd);
+void pb_supervisor_connect_later(struct pb_supervisor *s); /* those that are `unconnected` */
 
 /* supervisor_report.c: hello and node_status. */
 void pb_supervisor_say_hello(struct pb_supervisor *s);

@@ -60,18 +60,32 @@ static void put_agent(struct pb_json_writer *json, const struct pb_project_agent
 
 static void put_agents(struct pb_supervisor *s, struct pb_json_writer *json)
 {
-    pb_json_begin_array(json, "projects");
     for (const struct pb_project_agent *agent = s->agents; agent; agent = agent->next)
         put_agent(json, agent);
-    pb_json_end_array(json);
+}
+
+/* Projects that are not wished for and still have data here: one deleted while we were away must be found. */
+static void put_leftovers(struct pb_supervisor *s, struct pb_json_writer *json)
+{
+    for (unsigned slot = pb_slots_next(s->slots, 0); slot; slot = pb_slots_next(s->slots, slot)) {
+        const char *project = pb_slots_project(s->slots, slot);
+
+        if (pb_project_agent_find(s, project))
+            continue;
+        pb_json_begin_object(json, NULL);
+        pb_json_put_text(json, "id", project);
+        pb_json_put_text(json, "state", pb_agent_state_name(PB_AGENT_STOPPED));
+        pb_json_put_int(json, "slot", slot);
+        pb_json_end_object(json);
+    }
 }
 
 static void send_frame(struct pb_supervisor *s, struct pb_buf *frame)
 {
     if (pb_buf_failed(frame))
         pb_log_error("supervisor", "a report does not fit into a message");
-    else
-        pb_supervisor_send(s, frame->data, frame->len, -1);
+    else if (!pb_supervisor_send(s, frame->data, frame->len, -1))
+        pb_log_warn("supervisor", "a report did not reach the link");
     pb_buf_release(frame);
 }
 
@@ -90,7 +104,10 @@ void pb_supervisor_say_hello(struct pb_supervisor *s)
     pb_json_put_text(&b.json, "isolation", s->options.boxd_socket ? "basic" : "minimal");
     pb_json_put_text(&b.json, "uid_mode", s->options.boxd_socket ? "root" : "user");
     put_capacity(s, &b.json);
+    pb_json_begin_array(&b.json, "projects");
     put_agents(s, &b.json);
+    put_leftovers(s, &b.json);
+    pb_json_end_array(&b.json);
     pb_message_end(&b, NULL, 0);
     send_frame(s, &frame);
 }
@@ -110,7 +127,9 @@ void pb_supervisor_say_status(struct pb_supervisor *s)
         pb_json_put_int(&b.json, "memory_free_bytes", (int64_t)info.freeram * info.mem_unit);
     pb_json_put_int(&b.json, "disk_free_bytes", pb_fs_free_bytes(s->options.data_dir));
     put_capacity(s, &b.json);
+    pb_json_begin_array(&b.json, "projects");
     put_agents(s, &b.json);
+    pb_json_end_array(&b.json);
     pb_message_end(&b, NULL, 0);
     send_frame(s, &frame);
 }
