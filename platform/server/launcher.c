@@ -239,7 +239,7 @@ static void lose_patience(void *arg)
     pb_process_signal(&child->process, SIGKILL);
 }
 
-/* One after the other; the loop ends with the last. */
+/* One after the other; the loop ends with the last. One that ends out of turn changes nothing for the others. */
 static void stop_next(struct launcher *launcher)
 {
     for (size_t i = 0; i < PROGRAMS; i++) {
@@ -247,6 +247,8 @@ static void stop_next(struct launcher *launcher)
 
         if (child->process.pid == 0)
             continue;
+        if (child->timer)
+            return; /* it has been told */
         pb_process_signal(&child->process, SIGTERM);
         child->timer = pb_loop_timer_start(launcher->loop, STOP_MS, 0, lose_patience, child);
         return;
