@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "net/http_chunked_private.h"
@@ -170,7 +171,9 @@ bool pb_http_asks_close(const struct pb_http_header *headers, size_t header_coun
 void pb_http_write_problem(struct pb_buf *buf, int status, const char *code, const char *detail)
 {
     struct pb_json_writer w;
+    char id[PB_ULID_TEXT];
 
+    pb_ulid(id); /* as in every problem document, so that people can name it */
     pb_json_writer_init(&w, buf);
     pb_json_begin_object(&w, NULL);
     pb_json_put_text(&w, "type", "about:blank");
@@ -178,6 +181,7 @@ void pb_http_write_problem(struct pb_buf *buf, int status, const char *code, con
     pb_json_put_int(&w, "status", status);
     pb_json_put_text(&w, "code", code);
     pb_json_put_text(&w, "detail", detail);
+    pb_json_put_text(&w, "request_id", id);
     pb_json_end_object(&w);
 }
 

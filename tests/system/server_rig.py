@@ -20,6 +20,7 @@ import urllib.request
 
 import websockets
 
+import openapi
 from rig import KEY, TOKEN, prefix, until
 
 NODE_KEY = "ppn_" + "n" * 43
@@ -67,6 +68,7 @@ class Server:
         self.access = None
         self.cookie = None
         self.nodes = []
+        self.tls = None
         self.settings = {
             "listen": "127.0.0.1:0", "data_dir": self.folder / "data", "key_file": self.folder / "keys/master.key",
             "run_dir": self.folder / "run", "min_poll_interval": "200ms", "github_api_url": "http://127.0.0.1:1",
@@ -133,10 +135,13 @@ class Server:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return Answer(answer.status, answer.headers, answer.read())
+            with urllib.request.urlopen(request, timeout=30, context=self.tls) as reply:
+                answer = Answer(reply.status, reply.headers, reply.read())
         except urllib.error.HTTPError as refusal:
-            return Answer(refusal.code, refusal.headers, refusal.read())
+            answer = Answer(refusal.code, refusal.headers, refusal.read())
+        if method != "HEAD":
+            openapi.check(method, path, answer.status, answer.headers.get("Content-Type"), answer.body)
+        return answer
 
     def api(self, method, path, body=None, **headers):
         if self.access:
@@ -356,7 +361,10 @@ class Browser:
     def next(self, timeout=10):
         message = self.socket.inbox.get(timeout=timeout)
         assert message is not None, f"closed: {self.socket.closed}"
-        return json.loads(message)
+        message = json.loads(message)
+        wrong = openapi.findings(message, {"$ref": "#/components/schemas/LiveMessage"})
+        assert not wrong, wrong
+        return message
 
     def expect(self, timeout=10, where=None, **members):
         seen = []

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rig import Installation, until
+from rig import Installation, ordinary_user, until
 
 
 class Nowhere:
@@ -17,7 +17,7 @@ class Nowhere:
 def installation(request):
     if request.param == "root" and os.geteuid() != 0:
         pytest.skip("needs root")
-    user = 65534 if request.param == "user" and os.geteuid() == 0 else None
+    user = ordinary_user() if request.param == "user" else None
     made = Installation(Nowhere, Nowhere, user=user, claude_path="/nonexistent")
     yield made.start()
     made.remove()
@@ -41,8 +41,8 @@ def uid(pid):
 
 def test_everyone_runs_as_who_they_should(installation):
     launcher = uid(installation.launcher.pid)
-    [server] = servers(installation)
-    [agent] = installation.processes("poppo-agent")
+    [server] = until("the server runs", lambda: servers(installation))
+    [agent] = until("the node daemon runs", lambda: installation.processes("poppo-agent"))
     if launcher == 0:
         assert len({0, uid(server), uid(agent)}) == 3
         [boxd] = installation.processes("poppo-boxd")

@@ -1,5 +1,8 @@
 """Live data in the browser: topics, numbers, resuming, logs."""
 
+import json
+import socket
+
 import pytest
 import websockets
 
@@ -99,3 +102,67 @@ def test_at_most_a_hundred_topics(server):
     for number in range(101):
         browser.send({"op": "subscribe", "topic": f"project:p{number}"})
     assert browser.expect(type="error")["code"] == "limited"
+
+
+class SlowBrowser:
+    """Opens the socket by hand and then reads nothing for as long as it likes."""
+
+    def __init__(self, server, topic):
+        host, port = server.url.removeprefix("http://").split(":")
+        ticket = server.ok("POST", "/api/ws/ticket")["ticket"]
+        self.raw = socket.create_connection((host, int(port)), 10)
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        self.raw.sendall(f"GET /api/ws?ticket={ticket} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        self.buffer = b""
+        while b"\r\n\r\n" not in self.buffer:
+            self.buffer += self.raw.recv(4096)
+        self.buffer = self.buffer.split(b"\r\n\r\n", 1)[1]
+        text = json.dumps({"op": "subscribe", "topic": topic}).encode()
+        self.raw.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+
+    def take(self, count):
+        while len(self.buffer) < count:
+            part = self.raw.recv(1 << 16)
+            assert part, "the connection ended"
+            self.buffer += part
+        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        return taken
+
+    def next(self):
+        while True:
+            first, length = self.take(2)
+            if length == 126:
+                length = int.from_bytes(self.take(2), "big")
+            elif length == 127:
+                length = int.from_bytes(self.take(8), "big")
+            body = self.take(length)
+            if first & 15 == 1:
+                return json.loads(body)
+
+
+def test_a_browser_that_does_not_read_loses_text_and_is_told_which(server, node):  # noqa: F811
+    run = server.run()
+    start = node.take()
+    slow = SlowBrowser(server, f"log:{run['id']}")
+    quick = server.browser()
+    quick.subscribe(f"log:{run['id']}")
+    lines, chunk = 0, ["x" * 1000] * 200
+    for _ in range(60):  # 12 MB: more than any queue between us
+        node.lines(start, lines, *chunk)
+        lines += len(chunk)
+        node.expect("log_ack", seq=lines)
+    got = 0
+    while got < lines:  # who reads is not held up
+        message = quick.expect(topic=f"log:{run['id']}", where=lambda m: m["type"] in ("log", "gap"))
+        got = message["from"] + message["count"] - 1 if message["type"] == "log" else message["to"] - 1
+    known, gaps = 0, 0
+    while known < lines:
+        message = slow.next()
+        if message["type"] == "log":
+            assert message["from"] == known + 1 or known == 0, "lines came out of order"
+            known = message["from"] + message["count"] - 1
+        elif message["type"] == "gap":
+            assert message["from"] == known + 1
+            known, gaps = message["to"] - 1, gaps + 1
+    assert gaps > 0

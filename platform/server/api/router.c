@@ -146,7 +146,7 @@ static void reply(struct pb_http_exchange *exchange, int status, const char *con
 
     headers[count++] = (struct pb_http_header){"X-Request-Id", request_id};
     headers[count++] = (struct pb_http_header){"Cache-Control", "no-store"};
-    if (body->len > 0)
+    if (status != 204)
         headers[count++] = (struct pb_http_header){"Content-Type", content_type};
     for (size_t i = 0; i < more_count; i++)
         headers[count++] = more[i];
