@@ -169,3 +169,17 @@ def test_a_saved_secret_is_tried_only_where_its_project_says(server):
     tried = server.ok("POST", "/api/checks/claude", {"project": "app"})
     assert tried["ok"] is False and tried["checks"][0]["name"] == "reachable" and tried["checks"][0]["fix"]["ja"]
     assert server.ok("POST", "/api/checks/claude", {})["checks"][0]["name"] == "key"
+
+
+def test_a_saved_secret_does_not_follow_its_project_to_another_address(server):
+    project = server.project(anthropic_base_url="http://127.0.0.1:9")
+    for field, secret in (("github_api_url", "github_token"), ("github_git_url", "github_token"),
+                          ("anthropic_base_url", "anthropic_api_key")):
+        answer = server.api("PUT", "/api/projects/app", {field: "http://127.0.0.1:10", "name": "moved"})
+        assert (answer.status, answer.json["code"], answer.json["field"]) == (400, "secret_needed", secret), field
+        assert server.ok("GET", "/api/projects/app")[field] == project[field]
+    assert server.ok("GET", "/api/projects/app")["name"] == project["name"]
+    same = server.ok("PUT", "/api/projects/app", {"anthropic_base_url": "http://127.0.0.1:9/", "name": "stays"})
+    assert same["name"] == "stays"
+    moved = server.ok("PUT", "/api/projects/app", {"anthropic_base_url": "http://127.0.0.1:10", "anthropic_api_key": KEY})
+    assert moved["anthropic_base_url"] == "http://127.0.0.1:10"

@@ -14,6 +14,7 @@
 #include "server/services/github_sync.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
+#include "server/services/repository_url.h"
 #include "server/services/scheduler.h"
 #include "server/services/vault.h"
 #include "server/store/execution_store.h"
@@ -166,6 +167,49 @@ int pb_project_create(struct pb_platform *platform, struct pb_project *project,
 
 /* --- update ----------------------------------------------------------------------------------------------- */
 
+/* Moved: the saved secret would be sent to an address it was not given for. */
+static int check_moved(struct pb_db *db, const struct change *change, const char *secret,
+                       const char *given, bool is_moved, struct pb_error *err)
+{
+    int64_t ignored;
+    bool is_set;
+
+    if (!is_moved || (given && *given))
+        return 0;
+    if (pb_vault_state(db, change->project->id, secret, &is_set, &ignored, err) < 0)
+        return -1;
+    if (!is_set)
+        return 0;
+    (void)pb_fail_field(err, secret, "enter it again: what is saved was given for another address");
+    (void)snprintf(err->reason, sizeof(err->reason), "secret_needed");
+    return -1;
+}
+
+/* Who may change a project may use its secrets, but may not have them sent to a server of their own. */
+static int check_addresses(struct pb_db *db, const struct change *change,
+                           const struct pb_project *old, struct pb_arena *arena,
+                           struct pb_error *err)
+{
+    const struct pb_platform_settings *settings = &change->platform->settings;
+    const struct pb_project *now = change->project;
+    const char *git_before = pb_repository_base(settings, old, arena);
+    const char *git_now = pb_repository_base(settings, now, arena);
+    const char *claude_before =
+        old->anthropic_base_url ? old->anthropic_base_url : settings->anthropic_base_url;
+    const char *claude_now =
+        now->anthropic_base_url ? now->anthropic_base_url : settings->anthropic_base_url;
+
+    if (!git_before || !git_now)
+        return pb_fail(err, PB_ERROR_LIMITED, "request too large");
+    if (check_moved(db, change, PB_SECRET_GITHUB_TOKEN, change->secrets->github_token,
+                    strcmp(git_before, git_now) != 0 ||
+                        strcmp(old->github_api_url, now->github_api_url) != 0,
+                    err) < 0)
+        return -1;
+    return check_moved(db, change, PB_SECRET_ANTHROPIC_API_KEY, change->secrets->anthropic_api_key,
+                       strcmp(claude_before, claude_now) != 0, err);
+}
+
 static int write_update(struct pb_db *db, void *arg, struct pb_error *err)
 {
     struct change *change = arg;
@@ -176,6 +220,7 @@ static int write_update(struct pb_db *db, void *arg, struct pb_error *err)
     pb_arena_init(&arena, ARENA_MAX);
     change->project->updated_at = pb_clock_wall_ms();
     if (pb_project_load(db, &arena, change->project->id, &old, err) < 0 ||
+        check_addresses(db, change, old, &arena, err) < 0 ||
         pb_project_save(db, change->project, err) < 0)
         goto out;
     old->default_branch = change->project->default_branch;

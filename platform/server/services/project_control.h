@@ -34,7 +34,8 @@ struct pb_project_secrets {
 int pb_project_create(struct pb_platform *platform, struct pb_project *project,
                       const struct pb_project_secrets *secrets, const struct pb_principal *who,
                       struct pb_arena *arena, struct pb_error *err) PB_MUST_CHECK;
-/* project->version is the version it was read at; PRECONDITION when the row has another. */
+/* project->version is the version it was read at; PRECONDITION when the row has another. INVALID with reason
+ * "secret_needed" when an address changes and the secret that would be sent there does not come with it. */
 int pb_project_update(struct pb_platform *platform, struct pb_project *project,
                       const struct pb_project_secrets *secrets, const struct pb_principal *who,
                       struct pb_error *err) PB_MUST_CHECK;

@@ -46,7 +46,9 @@ function Secret(props: {
   const t = useT()
   const [open, setOpen] = useState(!props.state.set)
   const form = useFormContext<ProjectForm>()
-  if (!open)
+  // The server may ask for it again, so that it is not sent to another address unasked.
+  const isAskedFor = Boolean(form.formState.errors[props.name])
+  if (!open && !isAskedFor)
     return (
       <div>
         <div className="form-label">{props.label}</div>
