@@ -99,13 +99,20 @@ static void reply_error(struct pb_http_exchange *exchange, int status, const cha
     pb_buf_release(&body);
 }
 
+/* A server may take "%2e%2e" for "..", "%2f" and a backslash for a slash: nothing that could leave the path. */
+static bool stays_below(const char *path)
+{
+    return !strstr(path, "..") && !strchr(path, '\\') && !strstr(path, "%2") &&
+           !strcasestr(path, "%5c");
+}
+
 static const struct route *find_route(const char *method, const char *path)
 {
     for (size_t i = 0; i < sizeof(ROUTES) / sizeof(ROUTES[0]); i++) {
         size_t len = strlen(ROUTES[i].path);
         if (strcmp(method, ROUTES[i].method) != 0 || strncmp(path, ROUTES[i].path, len) != 0)
             continue;
-        if (path[len] == '\0' || (ROUTES[i].below && path[len] == '/' && !strstr(path, "..")))
+        if (path[len] == '\0' || (ROUTES[i].below && path[len] == '/' && stays_below(path)))
             return &ROUTES[i];
     }
     return NULL;

@@ -243,7 +243,8 @@ def test_an_oauth_token_goes_as_bearer(broker, upstream):
 
 def test_nothing_but_the_messages_api_exists(broker, upstream):
     for method, path in (("GET", "/"), ("POST", "/v1/messages/batches"), ("POST", "/v1/files"), ("GET", "/v1/messages"),
-                         ("GET", "/v1/models/../files"), ("DELETE", "/v1/models/x"), ("POST", "/v1/messagesx")):
+                         ("GET", "/v1/models/../files"), ("GET", "/v1/models/%2e%2e/files"), ("GET", "/v1/models/.%2E/files"),
+                         ("GET", "/v1/models/x%2f..%5Cfiles"), ("GET", "/v1/models/x%252e"), ("DELETE", "/v1/models/x"), ("POST", "/v1/messagesx")):
         answer = call(broker, method, path)
         assert answer.status == 404, (method, path)
         assert json.load(answer)["error"]["type"] == "not_found_error"
