@@ -57,6 +57,7 @@ static const struct pb_setting ROWS[] = {
     TIME("github_write_gap", "1s", "pause between two writes to GitHub with one token"),
     TIME("accept_timeout", "5s", "a node that has not accepted work by then loses it again"),
     TIME("offline_limit", "35m", "how long a node that cannot be reached keeps its work"),
+    TIME("offline_grace", "30s", "how much later its work is given to others"),
     NUMBER("handler_threads", "8", "threads that answer requests"),
     TEXT("log_level", "info", "error, warn, info or debug"),
     SWITCH("log_json", "false", "log as JSON lines"),
@@ -252,9 +253,10 @@ void pb_settings_for_services(const struct pb_settings *settings, struct pb_plat
         .github_write_gap_ms = pb_config_int(config, "github_write_gap"),
         .accept_timeout_ms = pb_config_int(config, "accept_timeout"),
         .offline_limit_ms = pb_config_int(config, "offline_limit"),
+        .offline_grace_ms = pb_config_int(config, "offline_grace"),
         .local_node_key_sha256 = text(settings, "local_node_key_sha256"),
         .allow_plain_http = pb_config_bool(config, "allow_plain_http"),
-        .is_tls = is_tls(settings),
+        .is_https = pb_text_starts(settings->base_url, "https://"),
     };
 }
 

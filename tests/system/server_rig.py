@@ -99,6 +99,8 @@ class Server:
             return None
 
         self.url = until("the platform listens", listening, 20)
+        if "base_url" in self.settings:  # what others type; we go straight there
+            self.url = f"http://{self.settings['listen']}"
         until("the platform is ready", lambda: self.call("GET", "/readyz").status == 200, 20)
         return self
 

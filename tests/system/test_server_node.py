@@ -433,18 +433,28 @@ def test_unknown_and_stale_attempts_are_discarded(server, node):
 
 
 def test_a_silent_node_keeps_its_work_only_so_long():
-    server = Server(offline_limit="0s").start().setup()  # and thirty seconds more: too long to wait for here
+    server = Server(offline_limit="1s", offline_grace="500ms").start().setup()
     try:
         server.project()
         node = server.node()
-        assert node.hello()["offline_limit_ms"] == 0
+        assert node.hello()["offline_limit_ms"] == 1000
         node.runner()
         run = server.run()
-        node.state(node.take(), "running")
+        start = node.take()
+        node.state(start, "running")
         server.wait(run["id"], "running")
+        gone = time.monotonic()
         node.abort()
         until("the node is offline", lambda: server.ok("GET", "/api/nodes")["items"][0]["status"] == "offline")
         assert server.execution(run["id"])["status"] == "running"
+        server.wait(run["id"], "queued")
+        assert time.monotonic() - gone >= 1.4
+        back = server.node()  # which went on all the time
+        back.hello(projects=["app"])
+        back.status("app")
+        back.send("runner_hello", {"attempts": [{**ref(start), "state": "running", "next_line": 0, "finished": False}]}, "app")
+        back.expect("attempt_discard", execution=run["id"], attempt=1)
+        assert back.take(execution=run["id"])["fence"] == 2
     finally:
         server.remove()
 

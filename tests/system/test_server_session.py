@@ -2,7 +2,7 @@
 
 import time
 
-from rig import until
+from rig import free_port, until
 from server_rig import PASSWORD, Server
 
 
@@ -90,6 +90,17 @@ def test_another_sites_page_cannot_use_the_cookie(server):
 def test_plain_http_from_another_machine_does_not_sign_in(server):
     answer = server.call("POST", "/api/auth/login", {"username": "admin", "password": PASSWORD}, {"Host": "poppo.example"})
     assert (answer.status, answer.json["code"]) == (403, "plain_http")
+
+
+def test_behind_a_proxy_that_speaks_https_the_cookie_is_the_safe_one():
+    server = Server(base_url="https://poppo.example/", listen=f"127.0.0.1:{free_port()}").start()
+    try:
+        token = server.setup_token()
+        answer = server.call("POST", "/api/setup", {"token": token, "username": "admin", "password": PASSWORD}, {"Host": "poppo.example", "Origin": "https://poppo.example"})
+        assert answer.status == 201 and answer.headers["Set-Cookie"].startswith("__Host-poppo=") and "Secure" in answer.headers["Set-Cookie"]
+        assert "https://poppo.example/setup#" in server.log()
+    finally:
+        server.remove()
 
 
 def test_forged_tokens_are_refused(server):

@@ -30,12 +30,19 @@ static void put_me(struct pb_json_writer *w, const char *name, const struct pb_p
     pb_json_end_object(w);
 }
 
+static struct pb_cookie_policy policy(const struct pb_request *req)
+{
+    const struct pb_platform_settings *settings = &req->platform->settings;
+
+    return (struct pb_cookie_policy){settings->is_https, settings->allow_plain_http};
+}
+
 static int set_cookie(struct pb_request *req, const char *token, struct pb_error *err)
 {
     const char *header;
 
-    if (pb_cookie_write(req->exchange, req->platform->settings.allow_plain_http, token,
-                        PB_SESSION_SECONDS, req->arena, &header, err) < 0)
+    if (pb_cookie_write(req->exchange, policy(req), token, PB_SESSION_SECONDS, req->arena, &header,
+                        err) < 0)
         return -1;
     pb_request_header(req, "Set-Cookie", header);
     return 0;
@@ -61,8 +68,7 @@ static int check_cookie_place(struct pb_request *req, struct pb_error *err)
 
     if (pb_cookie_check_origin(req->exchange, err) < 0)
         return -1;
-    return pb_cookie_write(req->exchange, req->platform->settings.allow_plain_http, "", 0,
-                           req->arena, &header, err);
+    return pb_cookie_write(req->exchange, policy(req), "", 0, req->arena, &header, err);
 }
 
 /* --- setup ------------------------------------------------------------------------------------------------ */
@@ -123,7 +129,7 @@ int auth_login(struct pb_request *req, struct pb_error *err)
 
 int auth_refresh(struct pb_request *req, struct pb_error *err)
 {
-    const char *token = pb_cookie_read(req->exchange, req->arena);
+    const char *token = pb_cookie_read(req->exchange, policy(req), req->arena);
     struct pb_client_info client;
     struct pb_signed_in in;
     struct pb_error ignored;
@@ -143,7 +149,7 @@ int auth_refresh(struct pb_request *req, struct pb_error *err)
 
 int auth_logout(struct pb_request *req, struct pb_error *err)
 {
-    const char *token = pb_cookie_read(req->exchange, req->arena);
+    const char *token = pb_cookie_read(req->exchange, policy(req), req->arena);
 
     if (pb_cookie_check_origin(req->exchange, err) < 0)
         return -1;

@@ -27,15 +27,17 @@ bool pb_host_is_loopback(const char *host)
     return len > 10 && strncasecmp(host + len - 10, ".localhost", 10) == 0;
 }
 
-static bool is_safe(const struct pb_http_exchange *exchange)
+static bool is_safe(const struct pb_http_exchange *exchange, struct pb_cookie_policy policy)
 {
-    return pb_http_is_tls(exchange) || pb_host_is_loopback(pb_http_header(exchange, "Host"));
+    return policy.is_https || pb_http_is_tls(exchange) ||
+           pb_host_is_loopback(pb_http_header(exchange, "Host"));
 }
 
-const char *pb_cookie_read(const struct pb_http_exchange *exchange, struct pb_arena *arena)
+const char *pb_cookie_read(const struct pb_http_exchange *exchange, struct pb_cookie_policy policy,
+                           struct pb_arena *arena)
 {
     const char *at = pb_http_header(exchange, "Cookie");
-    const char *name = is_safe(exchange) ? SAFE_NAME : PLAIN_NAME;
+    const char *name = is_safe(exchange, policy) ? SAFE_NAME : PLAIN_NAME;
     size_t len = strlen(name);
 
     while (at && *at) {
@@ -49,14 +51,14 @@ const char *pb_cookie_read(const struct pb_http_exchange *exchange, struct pb_ar
     return NULL;
 }
 
-int pb_cookie_write(const struct pb_http_exchange *exchange, bool allow_plain_http,
+int pb_cookie_write(const struct pb_http_exchange *exchange, struct pb_cookie_policy policy,
                     const char *token, int64_t max_age_s, struct pb_arena *arena,
                     const char **ret_header, struct pb_error *err)
 {
-    bool safe = is_safe(exchange);
+    bool safe = is_safe(exchange, policy);
     const char *header;
 
-    if (!safe && !allow_plain_http)
+    if (!safe && !policy.allow_plain_http)
         return pb_fail_reason(
             err, PB_ERROR_DENIED, "plain_http",
             "signing in over plain HTTP is allowed only on this machine itself; use "

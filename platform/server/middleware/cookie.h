@@ -1,6 +1,7 @@
 /*
- * The refresh cookie. HttpOnly, SameSite=Strict, Path=/. On TLS or on a
- * loopback name it is `__Host-poppo` and Secure; plain HTTP by another name
+ * The refresh cookie. HttpOnly, SameSite=Strict, Path=/. On TLS (ours, or a
+ * proxy's when base_url says https) or on a loopback name it is
+ * `__Host-poppo` and Secure; plain HTTP by another name
  * needs the setting allow_plain_http and then uses `poppo` without Secure
  * (browsers drop `__Host-` and Secure cookies there).
  */
@@ -14,11 +15,17 @@
 #include "base/error.h"
 #include "net/http_server.h"
 
+struct pb_cookie_policy {
+    bool is_https; /* people reach us over TLS, whoever speaks it */
+    bool allow_plain_http;
+};
+
 /* NULL when the browser sent none. */
-const char *pb_cookie_read(const struct pb_http_exchange *exchange, struct pb_arena *arena);
+const char *pb_cookie_read(const struct pb_http_exchange *exchange, struct pb_cookie_policy policy,
+                           struct pb_arena *arena);
 
 /* The Set-Cookie value; token NULL removes it. DENIED with reason "plain_http" where it would not be safe. */
-int pb_cookie_write(const struct pb_http_exchange *exchange, bool allow_plain_http,
+int pb_cookie_write(const struct pb_http_exchange *exchange, struct pb_cookie_policy policy,
                     const char *token, int64_t max_age_s, struct pb_arena *arena,
                     const char **ret_header, struct pb_error *err) PB_MUST_CHECK;
 

@@ -20,7 +20,6 @@
 enum {
     MESSAGE_THREADS = 6,
     MESSAGE_QUEUE = 65536, /* lanes, not messages: a lane is in the queue at most once */
-    GIVE_UP_EXTRA_MS = 30 * 1000,
     LOG_WAIT_MS = 5000,
 };
 
@@ -320,7 +319,7 @@ void pb_node_hub_accept(struct pb_node_hub *hub, struct pb_http_exchange *exchan
 
 static int64_t give_up_after(const struct pb_node_hub *hub)
 {
-    return hub->platform->settings.offline_limit_ms + GIVE_UP_EXTRA_MS;
+    return hub->platform->settings.offline_limit_ms + hub->platform->settings.offline_grace_ms;
 }
 
 int64_t pb_node_hub_next_sweep(struct pb_node_hub *hub)
