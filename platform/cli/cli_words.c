@@ -24,7 +24,7 @@ static const struct word STATUSES[] = {
     {"failed", "failed", "失敗"},
     {"timed_out", "timed out", "タイムアウト"},
     {"budget_exhausted", "budget exhausted", "予算超過"},
-    {"cancelled", "cancelled", "キャンセル済み"},
+    {"cancelled", "cancelled", "中止済み"},
     {NULL, NULL, NULL},
 };
 

@@ -38,7 +38,7 @@ static int show_list(struct pb_cli *cli, const struct pb_json *page, struct pb_e
         {pb_say("LOAD", "負荷"), true, false},
         {pb_say("MEMORY", "メモリー"), true, false},
         {pb_say("FREE", "空き"), true, false},
-        {pb_say("DISK FREE", "ディスク空き"), true, false},
+        {pb_say("DISK FREE", "ディスクの空き"), true, false},
         {pb_say("PROJECTS", "プロジェクト"), true, false},
         {pb_say("SEEN", "最終確認"), false, false},
     };

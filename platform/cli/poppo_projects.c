@@ -152,7 +152,7 @@ static void put_project(struct pb_cli *cli, struct pb_buf *text, const struct pb
                                     pb_json_int(project, "timeout_seconds", 0) * 1000));
     put_secret(text, pb_say("GitHub token", "GitHub トークン"),
                pb_json_get(secrets, "github_token"));
-    put_secret(text, pb_say("Claude key", "Claude キー"),
+    put_secret(text, pb_say("Claude API key", "Claude API キー"),
                pb_json_get(secrets, "anthropic_api_key"));
 }
 

@@ -25,7 +25,7 @@ const struct pb_names PB_FAILURE_NAMES = {NAMES, PB_FAILURE_COUNT};
 
 static const struct pb_failure FAILURES[] = {
     ROW(AUTH, .en = "The Claude API key was not accepted.",
-        .ja = "Claude の API キーが受け付けられませんでした。",
+        .ja = "Claude API キーが受け付けられませんでした。",
         .next_en = "Enter a valid key in the project's settings, then retry.",
         .next_ja = "プロジェクトの設定で有効なキーを入力してから、再実行してください。"),
     ROW(BILLING, .en = "The Claude account has no credit left.",
@@ -88,7 +88,7 @@ static const struct pb_failure FAILURES[] = {
     ROW(SILENT, .en = "There was no output for too long, so the run was ended.",
         .ja = "長い間出力がなかったため、実行を終了しました。",
         .next_en = "Retry, or raise the silence limit in the project's settings.",
-        .next_ja = "再実行するか、プロジェクトの設定で無出力の上限を延ばしてください。"),
+        .next_ja = "再実行するか、プロジェクトの設定で無応答の制限を延ばしてください。"),
     ROW(WALL_CLOCK, .en = "The time limit of the run was reached.",
         .ja = "実行の制限時間に達しました。",
         .next_en = "Continue with a comment on the issue, or raise the time limit in the settings.",
@@ -146,7 +146,7 @@ static const struct pb_failure FAILURES[] = {
         .next_en = "It continues by itself when the limit is lifted.",
         .next_ja = "上限が解除されると、自動的に再開します。"),
     ROW(NODE_LOST, .en = "The node was lost too often while it worked on this.",
-        .ja = "作業中のノードが繰り返し失われました。",
+        .ja = "作業中のノードとの接続が繰り返し失われました。",
         .next_en = "Check the node and its log, then retry.",
         .next_ja = "ノードとそのログを確認してから、再実行してください。"),
     ROW(NO_NODE, .en = "There is no node that can run this.",
@@ -162,7 +162,7 @@ static const struct pb_failure FAILURES[] = {
         .next_en = "Retry; if it happens again, report it with the details below.",
         .next_ja = "再実行してください。"
                    "繰り返す場合は、下記の詳細を添えて報告してください。"),
-    ROW(CANCELLED, .en = "It was cancelled.", .ja = "キャンセルされました。",
+    ROW(CANCELLED, .en = "It was cancelled.", .ja = "中止されました。",
         .next_en = "Retry to start it again.",
         .next_ja = "もう一度始めるには、再実行してください。"),
     ROW(INVALID_SETTINGS, .en = "It cannot start with the project's settings.",

@@ -24,10 +24,10 @@ static const struct {
     [PB_EXECUTION_ASSIGNED] = {"⏳ Starting", "⏳ 開始しています"},
     [PB_EXECUTION_PREPARING] = {"🔧 Preparing the workspace", "🔧 作業の準備をしています"},
     [PB_EXECUTION_RUNNING] = {"🔧 Working on it", "🔧 作業しています"},
-    [PB_EXECUTION_WAITING_INPUT] = {"❓ A question before I go on", "❓ 続ける前に質問があります"},
+    [PB_EXECUTION_WAITING_INPUT] = {"❓ A question before I go on", "❓ 確認したいことがあります"},
     [PB_EXECUTION_WAITING_APPROVAL] = {"✋ Waiting for approval", "✋ 承認を待っています"},
     [PB_EXECUTION_WAITING_QUOTA] = {"⏸️ Waiting for quota",
-                                    "⏸️ 利用枠の回復を待っています"},
+                                    "⏸️ 利用上限の解除を待っています"},
     [PB_EXECUTION_CANCELLING] = {"🛑 Cancelling", "🛑 中止しています"},
     [PB_EXECUTION_SUCCEEDED] = {"✅ Done", "✅ 完了しました"},
     [PB_EXECUTION_FAILED] = {"❌ Failed", "❌ 失敗しました"},
@@ -112,7 +112,7 @@ static void put_heading(struct pb_buf *buf, const struct pb_github_story *story)
         pb_buf_text(buf, SAY(story, "", "）"));
     }
     if (execution->status == PB_EXECUTION_SUCCEEDED && execution->no_changes)
-        pb_buf_text(buf, SAY(story, ": no changes were needed", "（変更はありませんでした）"));
+        pb_buf_text(buf, SAY(story, ": no changes were needed", "（変更は必要ありませんでした）"));
     if (execution->status == PB_EXECUTION_CANCELLED && has(execution->cancel_by)) {
         pb_buf_text(buf, SAY(story, " by ", "（中止した人: "));
         put_code(buf, execution->cancel_by);

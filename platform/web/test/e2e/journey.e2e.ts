@@ -89,10 +89,10 @@ describe('the main job', () => {
 
     await repository.fill('octo/app')
     await seen(checks.getByText(/main/))
-    await page.getByLabel('Anthropic API キー').fill('sk-ant-wrong')
+    await page.getByLabel('Claude API キー').fill('sk-ant-wrong')
     const claude = page.getByRole('list', { name: 'Claude の確認結果' })
     await seen(claude.locator('[data-tone="fail"]').first())
-    await page.getByLabel('Anthropic API キー').fill(key)
+    await page.getByLabel('Claude API キー').fill(key)
     await seen(claude.locator('[data-tone="ok"]').first())
     await page.getByLabel('確認の間隔').fill('0.3')
     expect(await violations(page)).toEqual([])
@@ -173,7 +173,7 @@ describe('on the way', () => {
     await seen(badge('実行中'), 60_000)
     await page.getByRole('button', { name: '実行を中止' }).click()
     await page.getByRole('alertdialog').getByRole('button', { name: '実行を中止' }).click()
-    await seen(badge('キャンセル済み'), 60_000)
+    await seen(badge('中止済み'), 60_000)
     await seen(page.getByRole('button', { name: '再実行' }))
   })
 

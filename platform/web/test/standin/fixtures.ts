@@ -240,8 +240,8 @@ export function makeWorld() {
       en: 'The Claude API did not accept the key.',
       ja: 'Claude API がキーを受け付けませんでした。',
       next: {
-        en: 'Replace the Anthropic API key in the project settings, then re-run.',
-        ja: 'プロジェクトの設定で Anthropic API キーを置き換えてから、再実行してください。',
+        en: 'Replace the Claude API key in the project settings, then re-run.',
+        ja: 'プロジェクトの設定で Claude API キーを置き換えてから、再実行してください。',
       },
       detail: 'HTTP 401 authentication_error: invalid x-api-key',
     },
@@ -333,7 +333,7 @@ export function makeWorld() {
       health_reason: {
         code: 'anthropic_key_invalid',
         en: 'The Claude API does not accept the saved key.',
-        ja: '保存されている Anthropic API キーが受け付けられません。',
+        ja: '保存されている Claude API キーが受け付けられません。',
       },
       counts: { queued: 0, running: 0, waiting: 1, succeeded: 91, failed: 14 },
       last_execution: last(failed),

@@ -120,7 +120,7 @@ TEST(quota_says_until_when)
     assert_non_null(strstr(comment(), "**⏸️ Waiting for quota** until 2026-11-22 09:00 UTC"));
     project.language = "ja";
     assert_non_null(
-        strstr(comment(), "利用枠の回復を待っています**（再開予定: 2026-11-22 09:00 UTC）"));
+        strstr(comment(), "利用上限の解除を待っています**（再開予定: 2026-11-22 09:00 UTC）"));
 }
 
 TEST(every_status_has_words_in_both_languages)

@@ -12,7 +12,7 @@ describe('the dashboard', () => {
     const list = heading.closest('section') as HTMLElement
     expect(within(list).getByRole('link', { name: /回答する: 冪等キー/ })).toBeInTheDocument()
     expect(list).toHaveTextContent('node-osaka-2')
-    expect(list).toHaveTextContent('保存されている Anthropic API キーが受け付けられません。')
+    expect(list).toHaveTextContent('保存されている Claude API キーが受け付けられません。')
   })
 
   it('follows what begins and ceases to wait', async () => {

@@ -35,7 +35,7 @@ describe('an execution', () => {
   it('says why it failed, what happens next, and where it is mended', async () => {
     renderApp(`/executions/${execution('failed').id}`)
     await screen.findByText('Claude API がキーを受け付けませんでした。')
-    expect(screen.getByText(/Anthropic API キーを置き換えて/)).toBeInTheDocument()
+    expect(screen.getByText(/Claude API キーを置き換えて/)).toBeInTheDocument()
     expect(screen.getByText(/HTTP 401/)).toBeInTheDocument()
     expect(screen.getByRole('link', { name: '設定を開く' })).toHaveAttribute(
       'href',

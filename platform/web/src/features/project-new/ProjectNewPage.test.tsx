@@ -18,7 +18,7 @@ describe('making a project', () => {
     )
     await user.type(screen.getByLabelText('GitHub アクセストークン'), 'github_pat_1')
     expect(await checks()).toHaveTextContent('見つかりました')
-    await user.type(screen.getByLabelText('Anthropic API キー'), 'sk-ant-good')
+    await user.type(screen.getByLabelText('Claude API キー'), 'sk-ant-good')
     await screen.findByText('キーは有効です')
     await waitFor(() => expect(submit()).not.toHaveAttribute('aria-disabled'))
     await user.click(submit())
@@ -113,7 +113,7 @@ describe('making a project', () => {
   it('tells a viewer why not', async () => {
     standIn().user = standIn().makeUser('guest', 'viewer', 'ja')
     renderApp('/projects/new')
-    await screen.findByText('この操作の権限がありません')
+    await screen.findByText('この操作を行う権限がありません')
     expect(screen.queryByRole('textbox', { name: 'リポジトリ' })).not.toBeInTheDocument()
   })
 

@@ -16,7 +16,7 @@ const updates = () => standIn().calls.filter((c) => c.method === 'PUT')
 describe('a project', () => {
   it('shows what stands in the way, and where it is mended', async () => {
     renderApp('/projects/mobile-app')
-    await screen.findByText('保存されている Anthropic API キーが受け付けられません。')
+    await screen.findByText('保存されている Claude API キーが受け付けられません。')
     expect(screen.getByRole('link', { name: '設定を開く' })).toHaveAttribute(
       'href',
       '/projects/mobile-app/settings',
@@ -66,7 +66,7 @@ describe('a project', () => {
     const { user } = renderApp('/projects/payments-api')
     const stop = await screen.findByRole('button', { name: /停止/ })
     expect(stop).toHaveAttribute('aria-disabled', 'true')
-    expect(stop).toHaveAccessibleName(/この操作の権限がありません/)
+    expect(stop).toHaveAccessibleName(/この操作を行う権限がありません/)
     await user.click(stop)
     expect(screen.queryByRole('alertdialog')).not.toBeInTheDocument()
   })

@@ -49,7 +49,7 @@ describe('projects', () => {
     await screen.findByRole('link', { name: 'p0' })
     await user.click(screen.getByRole('button', { name: '次のページ' }))
     await screen.findByRole('link', { name: 'p69' })
-    await user.click(screen.getByRole('button', { name: '新しい順に戻る' }))
+    await user.click(screen.getByRole('button', { name: '前のページ' }))
     await screen.findByRole('link', { name: 'p0' })
   })
 
@@ -57,7 +57,7 @@ describe('projects', () => {
     standIn().plan('GET', '/api/projects', problem(503, 'unavailable', 'Busy'))
     const { user } = renderApp('/projects')
     const alert = await screen.findByRole('alert')
-    expect(alert).toHaveTextContent('いま処理できません')
+    expect(alert).toHaveTextContent('現在は処理できません')
     expect(alert).toHaveTextContent('01JDREQUEST000000000000001')
     standIn().planned.clear()
     await user.click(within(alert).getByRole('button', { name: '再試行' }))
