@@ -52,6 +52,23 @@ static int check_bundle(const char *path, struct pb_error *err)
     return 0;
 }
 
+/* Out of the folder where the task user, of whom another attempt may be at work, could still put a link or a
+ * repository of its own in the place of what was looked at; so it is looked at where it stays. */
+static int take_bundle(const struct pb_publish *publish, char ret_path[PATH_TEXT],
+                       struct pb_error *err)
+{
+    char given[PATH_TEXT];
+
+    (void)snprintf(given, sizeof(given), "%s/exchange/result.bundle",
+                   pb_step_attempt_dir(publish->step));
+    (void)snprintf(ret_path, PATH_TEXT, "%s/result.bundle", publish->repo);
+    if (check_bundle(given, err) < 0)
+        return -1;
+    if (rename(given, ret_path) < 0)
+        return pb_fail_errno(err, "take the result's bundle");
+    return check_bundle(ret_path, err);
+}
+
 /* Hostile bytes: whatever is wrong with them is a refusal, not our failure. */
 static int fetch_bundle(struct pb_publish *publish, struct pb_error *err)
 {
@@ -65,9 +82,7 @@ static int fetch_bundle(struct pb_publish *publish, struct pb_error *err)
                                      .is_bounded = true};
 
     (void)snprintf(refspec, sizeof(refspec), "+HEAD:%s", RESULT);
-    (void)snprintf(bundle, sizeof(bundle), "%s/exchange/result.bundle",
-                   pb_step_attempt_dir(publish->step));
-    if (check_bundle(bundle, err) < 0)
+    if (take_bundle(publish, bundle, err) < 0)
         return -1;
     if (pb_git_run(publish->step, &command, NULL, err) < 0)
         return pb_text_equal(err->reason, "workspace")

@@ -90,6 +90,8 @@ TEST(what_is_left_is_committed_and_pushed)
         "poppo[bot] <poppo@example.invalid> Fix the   greeting (#12)|Requested-by: alice");
     as_us(&bench, "git -C origin/site.git fsck --strict >/dev/null; test ! -e '%s/publish.git'",
           pb_step_attempt_dir(&step));
+    /* It was read where the task user cannot change it. */
+    as_us(&bench, "test ! -e '%s/exchange/result.bundle'", pb_step_attempt_dir(&step));
 }
 
 TEST(publishing_again_is_success_without_a_push)
