@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "net/tls.h"
 #include "net/websocket.h"
+#include "wire/frame_stream.h"
 #include "wire/message.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
     BACKOFF_MAX_MS = 10 * 1000,
     RUNNER_QUEUE = 2 * PB_MESSAGE_FRAME_MAX,
     PLATFORM_QUEUE = 4 * PB_MESSAGE_FRAME_MAX,
+    SUPERVISOR_QUEUE = 4 * PB_MESSAGE_FRAME_MAX,
     SUPERVISOR_TURN = 64, /* messages taken from the supervisor before the loop goes on */
 };
 
@@ -46,23 +48,85 @@ struct link {
     struct pb_message_gate gate;
     struct pb_loop_timer *again;
     struct pb_loop_fd *supervisor_watch;
+    struct pb_buf to_supervisor; /* what its socket had no room for (wire/frame_stream.h) */
     struct runner *runners;
     int64_t backoff_ms;
     bool is_open;
-    bool platform_held; /* not read while a runner's queue is full */
+    bool platform_held; /* not read while a runner or the supervisor does not keep up */
     bool was_told_down; /* the reason has been logged once */
 };
 
 static void dial(struct link *link);
 
+/* --- back-pressure on the platform ------------------------------------------------------------- */
+
+static bool is_full(const struct runner *runner)
+{
+    return pb_frame_pipe_queued(runner->stream) > RUNNER_QUEUE / 2;
+}
+
+static void hold_platform(struct link *link)
+{
+    if (link->platform_held || !link->ws)
+        return;
+    link->platform_held = true;
+    pb_websocket_pause(link->ws, true);
+}
+
+/* The last of those that do not keep up lets go, also by going away. */
+static void release_platform(struct link *link)
+{
+    if (!link->platform_held || !link->ws || link->to_supervisor.len > 0)
+        return;
+    for (const struct runner *runner = link->runners; runner; runner = runner->next)
+        if (is_full(runner))
+            return;
+    link->platform_held = false;
+    pb_websocket_pause(link->ws, false);
+}
+
 /* --- supervisor ------------------------------------------------------------------------------ */
 
-static void tell_supervisor(struct link *link, const void *data, size_t len)
+/* False: its socket has no room now. */
+static bool send_to_supervisor(struct link *link, const void *data, size_t len)
 {
     struct pb_error err = {0};
 
-    if (pb_fd_message_send(link->options.supervisor, data, len, NULL, 0, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "link", &err, "cannot reach the supervisor");
+    if (pb_fd_message_send(link->options.supervisor, data, len, NULL, 0, &err) == 0)
+        return true;
+    if (pb_text_equal(pb_error_reason(&err), "full"))
+        return false;
+    pb_log_fail(PB_LOG_WARN, "link", &err, "cannot reach the supervisor, dropping a message");
+    return true;
+}
+
+static void flush_to_supervisor(struct link *link)
+{
+    const void *message;
+    bool is_broken;
+    size_t len;
+
+    while (pb_frame_stream_next(&link->to_supervisor, &message, &len, &is_broken) &&
+           send_to_supervisor(link, message, len))
+        pb_frame_stream_drop(&link->to_supervisor, len);
+    pb_loop_fd_change(link->supervisor_watch,
+                      PB_LOOP_READ | (link->to_supervisor.len > 0 ? PB_LOOP_WRITE : 0));
+    if (link->to_supervisor.len > 0)
+        hold_platform(link);
+    else
+        release_platform(link);
+}
+
+/* It starts and removes projects one by one and may be a while at it: what it is told waits here, in order. */
+static void tell_supervisor(struct link *link, const void *data, size_t len)
+{
+    pb_frame_stream_put(&link->to_supervisor, data, len);
+    if (!pb_buf_failed(&link->to_supervisor)) {
+        flush_to_supervisor(link);
+        return;
+    }
+    pb_log_error("link", "the supervisor does not read; starting anew");
+    pb_loop_stop(link->loop);
 }
 
 static void tell_supervisor_op(struct link *link, const char *op, const char *reason)
@@ -90,23 +154,6 @@ static struct runner *find_runner(struct link *link, const char *project)
         if (strcmp(runner->project, project) == 0)
             return runner;
     return NULL;
-}
-
-static bool is_full(const struct runner *runner)
-{
-    return pb_frame_pipe_queued(runner->stream) > RUNNER_QUEUE / 2;
-}
-
-/* One runner that does not read holds back the platform; the last of them lets go, also by going away. */
-static void release_platform(struct link *link)
-{
-    if (!link->platform_held || !link->ws)
-        return;
-    for (const struct runner *runner = link->runners; runner; runner = runner->next)
-        if (is_full(runner))
-            return;
-    link->platform_held = false;
-    pb_websocket_pause(link->ws, false);
 }
 
 static void remove_runner(struct link *link, struct runner *runner)
@@ -221,10 +268,8 @@ static void to_runner(struct link *link, const struct pb_message_head *head, con
     if (!pb_frame_pipe_send(runner->stream, frame, len))
         pb_log_warn("link", "project=%s message=%s does not fit, dropping it", head->project,
                     pb_message_name(head->type));
-    if (is_full(runner) && !link->platform_held) {
-        link->platform_held = true;
-        pb_websocket_pause(link->ws, true);
-    }
+    if (is_full(runner))
+        hold_platform(link);
 }
 
 /* --- platform -------------------------------------------------------------------------------- */
@@ -399,8 +444,9 @@ static void on_supervisor(void *arg, int events)
     static char room[PB_FD_MESSAGE_BYTES];
     struct link *link = arg;
 
-    (void)events;
-    for (int i = 0; i < SUPERVISOR_TURN; i++) {
+    if (events & PB_LOOP_WRITE)
+        flush_to_supervisor(link);
+    for (int i = 0; i < SUPERVISOR_TURN && (events & PB_LOOP_READ); i++) {
         struct pb_fd_message message;
         struct pb_error err = {0};
         int r = pb_fd_message_receive(link->options.supervisor, room, sizeof(room), &message, &err);
@@ -432,6 +478,7 @@ static void on_signal(void *arg, int number)
 
 static int set_up(struct link *link, struct pb_error *err)
 {
+    pb_buf_init(&link->to_supervisor, SUPERVISOR_QUEUE);
     link->loop = pb_loop_new(err);
     if (!link->loop)
         return -1;
@@ -464,5 +511,6 @@ int pb_link_run(const struct pb_link_options *options, struct pb_error *err)
     pb_loop_signal_unwatch(&term);
     pb_tls_client_free(link.tls);
     pb_close(&link.options.supervisor);
+    pb_buf_release(&link.to_supervisor);
     return r; /* the process ends here: what is left of the connection goes with it */
 }

@@ -406,6 +406,19 @@ def test_a_runner_that_does_not_read_holds_nobody_up_for_good(platform, user_nod
     assert count(platform, "hello") == 1, "on the same connection"
 
 
+def test_a_supervisor_that_does_not_read_misses_nothing(platform, user_node):
+    run_projects(platform, "p1")
+    agent = user_node.procs["agent"]
+    agent.send_signal(signal.SIGSTOP)
+    for _ in range(1000):  # more than its socket takes
+        platform.send("project_start", body={"id": "p1", "settings": {"max_concurrent": 2}})
+    platform.wish("p2")
+    agent.send_signal(signal.SIGCONT)
+    platform.wait_running("p2")
+    still_answers(platform, "p1", "r1")
+    assert count(platform, "hello") == 1, "on the same connection"
+
+
 def test_the_key_is_in_no_environment_and_no_command_line(platform, node):
     run_projects(platform, "p1")
     for program in ("agent", "link", "runner", "boxd"):
