@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +19,7 @@
 #include "agent/fd_message.h"
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/process.h"
 
 enum { SETTLED = 'r', KEEPER_CONTROL_FD = 3, CAPABILITY_LAST = 63, START_DEADLINE_S = 20 };
 
@@ -32,15 +32,6 @@ static const char *const LEVELS[] = {
 const char *pb_box_level_name(enum pb_box_level level)
 {
     return LEVELS[level];
-}
-
-void pb_process_harden(const char *name)
-{
-    struct rlimit none = {0, 0};
-
-    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    (void)setrlimit(RLIMIT_CORE, &none);
 }
 
 /* ---- inside: from the clone to the keeper ---- */

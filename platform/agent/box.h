@@ -88,8 +88,4 @@ int pb_box_finish(struct pb_box *box, struct pb_box_report *ret_report,
                   struct pb_error *err) PB_MUST_CHECK;
 void pb_box_close(struct pb_box *box);
 
-/* No core dumps, not inspectable by others of the same user, a name in ps: every process of ours says this first.
- * PR_SET_DUMPABLE 0 also keeps /proc/PID/environ and mem from the task user. */
-void pb_process_harden(const char *name);
-
 #endif

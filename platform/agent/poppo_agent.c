@@ -4,12 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/box.h"
 #include "agent/spawn.h"
 #include "agent/supervisor.h"
 #include "base/config.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/process.h"
 
 static const struct pb_setting SETTINGS[] = {
     {"data_dir", "/var/lib/poppo-builder", PB_SETTING_TEXT, PB_SETTING_RESTART, false,

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/box.h"
 #include "agent/boxd.h"
 #include "agent/spawn.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/process.h"
 
 static const struct pb_setting SETTINGS[] = {
     {"data_dir", "/var/lib/poppo-builder", PB_SETTING_TEXT, PB_SETTING_RESTART, false,

@@ -3,13 +3,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "agent/broker.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/process.h"
 
 enum { LISTENER = 3, CONTROL = 4 };
 
@@ -19,15 +18,6 @@ static void on_signal(void *arg, int number)
 
     (void)number;
     pb_loop_stop(loop);
-}
-
-/* Keys live in this memory: no core, no debugger of the same user. */
-static void close_shutters(void)
-{
-    struct rlimit none = {0, 0};
-
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
 static int check_listener(int fd, const char *what, struct pb_error *err)
@@ -74,7 +64,7 @@ int main(int argc, char **argv)
         (void)printf("poppo-broker %s\n", PB_VERSION);
         return 0;
     }
-    close_shutters();
+    pb_process_harden("poppo-broker"); /* keys live in this memory */
     pb_crypto_init();
     pb_log_init("poppo-broker", PB_LOG_INFO, false);
     loop = pb_loop_new(&err);

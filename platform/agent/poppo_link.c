@@ -2,11 +2,11 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "agent/box.h"
 #include "agent/link.h"
 #include "base/config.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/process.h"
 
 static const struct pb_setting SETTINGS[] = {
     {"platform_url", "", PB_SETTING_TEXT, PB_SETTING_RESTART, false,

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 
 #include "agent/agent_log.h"
-#include "agent/box.h"
 #include "agent/fd_message.h"
 #include "agent/runner.h"
 #include "agent/runner_control.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 
 enum { SETTINGS_PATIENCE_MS = 30000, SETTINGS_MAX = 64 << 10, PATH_TEXT = 600 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -335,4 +336,13 @@ const char *pb_process_boot_id(void)
 
     (void)pthread_once(&once, read_boot_id);
     return boot_id;
+}
+
+void pb_process_harden(const char *name)
+{
+    struct rlimit none = {0, 0};
+
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
 }

@@ -58,4 +58,8 @@ uint64_t pb_process_start_time(pid_t pid);
 /* /proc/sys/kernel/random/boot_id, 36 characters and a NUL; "" where unreadable. */
 const char *pb_process_boot_id(void);
 
+/* No core dumps, not inspectable by others of the same user, a name in ps: every process of ours says this first.
+ * PR_SET_DUMPABLE 0 also keeps /proc/PID/environ and mem from the task user. */
+void pb_process_harden(const char *name);
+
 #endif

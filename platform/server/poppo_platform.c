@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "server/launcher.h"
 #include "server/serve.h"
 #include "server/settings.h"
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
         return help();
     if (wants(argc, argv, "version", "--version"))
         return version();
+    pb_process_harden("poppo-platform"); /* tokens, keys and what opens them live in this memory */
     (void)umask(022);
     (void)signal(SIGPIPE, SIG_IGN);
     if (pb_settings_read(&settings, &argc, argv, &err) < 0)

@@ -1,5 +1,7 @@
 """First setup, sign in, refresh, sign out."""
 
+import os
+import pathlib
 import time
 
 from rig import free_port, until
@@ -156,3 +158,11 @@ def test_it_stops_within_seconds_also_with_people_connected(server):
     server.stop()
     assert time.monotonic() - began < 5 and server.process.returncode == 0
     assert browser.socket.inbox.get(timeout=5) is None and browser.socket.closed[0] == 1001
+
+
+def test_nobody_of_the_same_user_can_look_into_its_memory(server):
+    proc = pathlib.Path(f"/proc/{server.process.pid}")
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in (proc / "limits").read_text().splitlines()}
+    assert limits["Max core file size"] == ["0", "0"]
+    assert proc.stat().st_uid == (server.user or os.geteuid())
+    assert (proc / "mem").stat().st_uid == 0  # not dumpable: the kernel keeps it for root
