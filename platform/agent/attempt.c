@@ -287,8 +287,6 @@ static int copy_row(struct pb_attempt *attempt, const struct pb_journal_row *row
 
 static void go_on(struct pb_attempt *attempt)
 {
-    bool is_running = attempt->state == PB_ATTEMPT_RUNNING && !attempt->facts.is_finished;
-
     attempt->is_discarded = attempt->facts.was_discarded;
     if (attempt->state == PB_ATTEMPT_REPORTING || attempt->state == PB_ATTEMPT_PREPARING)
         return; /* pb_attempt_reconnected() or pb_attempt_begin() do the rest */
@@ -297,8 +295,6 @@ static void go_on(struct pb_attempt *attempt)
         pb_attempt_adopt(attempt);
         return;
     }
-    if (is_running && attempt->driver->needs_broker)
-        pb_attempt_register_again(attempt);
     if (attempt->facts.has_env && attempt->plan->env_secrets[0])
         pb_attempt_recover_env(attempt);
     else

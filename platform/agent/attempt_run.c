@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/attempt_private.h"
+#include "agent/broker_link.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -366,6 +367,19 @@ void pb_attempt_run_noop(struct pb_attempt *attempt)
 
 /* ---- after a restart ---- */
 
+/* While a shim keeps the broker's port open nobody else can listen there: only this socket serves a next broker. */
+static void take_listener_back(struct pb_attempt *attempt)
+{
+    struct pb_error err;
+    int listener = pb_task_listener(attempt->task, &err);
+
+    if (listener >= 0)
+        pb_broker_link_give_listener(attempt->host->broker, listener);
+    else if (err.code != PB_ERROR_NOT_FOUND)
+        pb_log_fail(PB_LOG_WARN, "attempt", &err, "attempt=%s take the broker's listener back",
+                    attempt->plan->name);
+}
+
 /* The driver reads everything again and so knows again what it knew; the lines are in the journal already. */
 static void adopt_process(struct pb_attempt *attempt)
 {
@@ -386,6 +400,10 @@ static void adopt_process(struct pb_attempt *attempt)
         attempt->facts.is_finished ? INT64_MAX : attempt->row.output_offset;
     attempt->muted[PB_TASK_ERRORS] =
         attempt->facts.is_finished ? INT64_MAX : attempt->row.errors_offset;
+    if (attempt->driver->needs_broker && !attempt->is_discarded && !attempt->facts.is_finished) {
+        take_listener_back(attempt);
+        pb_attempt_register_again(attempt);
+    }
     pb_attempt_watch(attempt);
 }
 

@@ -148,6 +148,31 @@ def test_a_branch_is_pushed_once_whoever_dies(platform, repository, world, victi
     wait_until(lambda: not list((node.project("p1") / "data" / "attempts").iterdir()), "the attempt is forgotten")
 
 
+def test_a_broker_that_dies_after_its_runner_is_replaced(platform, repository, world):
+    """The port stays open in the shim, so the next runner can listen there only with the shim's own socket."""
+    node = world("cat > prompt.txt; while test -e ../../temp/slow; do sleep 0.05; done; cat OUTPUT\n")
+    slow = node.project("p1") / "temp" / "slow"
+    slow.write_text("")
+    attempt = platform.start("p1", prompt="the prompt", **repository.plan())
+    platform.wait(lambda: "running" in attempt.states, "running")
+    asked = keys_asked(platform, attempt)
+    runner, broker = node.pid("runner"), node.pid("broker")
+    os.kill(runner, signal.SIGKILL)
+    os.kill(broker, signal.SIGKILL)
+    platform.wait(lambda: keys_asked(platform, attempt) > asked, "the next runner asks for the key again")
+    second = wait_until(lambda: [pid for pid in node.pids("broker") if pid != broker], "the next broker runs")[0]
+    os.kill(second, signal.SIGKILL)
+    wait_until(lambda: [pid for pid in node.pids("broker") if pid not in (broker, second)], "and the one after it")
+    slow.unlink()
+    result = platform.wait_result(attempt, 60)
+    assert (result["outcome"], result["pushed"]) == ("succeeded", True), result
+
+
+def keys_asked(platform, attempt):
+    return len([m for m in platform.messages if m.type == "credential_request" and m.body["purpose"] == "anthropic"
+                and m.body["execution"] == attempt.execution])
+
+
 def pushes(platform, attempt):
     return [m for m in platform.messages if m.type == "credential_request" and m.body["purpose"] == "git_push"
             and m.body["execution"] == attempt.execution]
