@@ -166,3 +166,19 @@ def test_nobody_of_the_same_user_can_look_into_its_memory(server):
     assert limits["Max core file size"] == ["0", "0"]
     assert proc.stat().st_uid == (server.user or os.geteuid())
     assert (proc / "mem").stat().st_uid == 0  # not dumpable: the kernel keeps it for root
+
+
+def test_a_refused_setup_costs_no_password_hash(server):
+    def processor_ticks():
+        fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    began = processor_ticks()
+    for n in range(10):
+        assert server.call("POST", "/api/auth/login", {"username": f"nobody{n}", "password": PASSWORD}).status == 401
+    hashes = processor_ticks() - began
+    began = processor_ticks()
+    for _ in range(40):
+        answer = server.call("POST", "/api/setup", {"token": "no", "username": "admin", "password": PASSWORD})
+        assert (answer.status, answer.json["code"]) == (409, "setup_done")
+    assert processor_ticks() - began < hashes

@@ -159,9 +159,8 @@ struct setup {
     const struct pb_client_info *client;
 };
 
-static int make_first_admin(struct pb_db *db, void *arg, struct pb_error *err)
+static int check_setup_token(struct pb_db *db, const char *token_hash, struct pb_error *err)
 {
-    struct setup *setup = arg;
     const char *expected;
     struct pb_arena arena;
     int64_t admins;
@@ -171,25 +170,30 @@ static int make_first_admin(struct pb_db *db, void *arg, struct pb_error *err)
     if (pb_user_count_admins(db, &admins, err) < 0 ||
         pb_setting_get(db, &arena, SETUP_SETTING, &expected, err) < 0)
         goto out;
-    if (admins > 0) {
+    if (admins > 0)
         (void)pb_fail_reason(err, PB_ERROR_CONFLICT, "setup_done",
                              "there is an administrator already");
-        goto out;
-    }
-    if (!expected || !pb_secret_equal(expected, setup->token_hash, PB_SHA256_TEXT - 1)) {
+    else if (!expected || !pb_secret_equal(expected, token_hash, PB_SHA256_TEXT - 1))
         (void)
             pb_fail_reason(err, PB_ERROR_DENIED, "setup_token",
                            "this setup link is not valid (any more); the platform prints a new one "
                            "at each start");
-        goto out;
-    }
-    if (pb_user_insert(db, &setup->user, &setup->user.id, err) < 0 ||
-        pb_setting_put(db, SETUP_SETTING, NULL, setup->user.created_at, err) < 0)
-        goto out;
-    r = pb_auth_audit(db, setup->user.username, "setup.admin", setup->client, err);
+    else
+        r = 0;
 out:
     pb_arena_release(&arena);
     return r;
+}
+
+static int make_first_admin(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct setup *setup = arg;
+
+    if (check_setup_token(db, setup->token_hash, err) < 0 ||
+        pb_user_insert(db, &setup->user, &setup->user.id, err) < 0 ||
+        pb_setting_put(db, SETUP_SETTING, NULL, setup->user.created_at, err) < 0)
+        return -1;
+    return pb_auth_audit(db, setup->user.username, "setup.admin", setup->client, err);
 }
 
 int pb_auth_setup(struct pb_auth *auth, const char *token, const char *username,
@@ -198,13 +202,17 @@ int pb_auth_setup(struct pb_auth *auth, const char *token, const char *username,
 {
     char password_hash[PB_PASSWORD_HASH_TEXT];
     char token_hash[PB_SHA256_TEXT];
+    struct pb_db *db = pb_store_reader(auth->platform->store, err);
     struct setup setup;
 
+    pb_sha256_text(token, strlen(token), token_hash);
+    /* Before the hash, which is costly by design: anybody may ask. */
+    if (!db || check_setup_token(db, token_hash, err) < 0)
+        return -1;
     if (pb_username_check(username, err) < 0 || pb_password_check(password, err) < 0)
         return -1;
     if (pb_password_hash(password, password_hash, err) < 0)
         return -1;
-    pb_sha256_text(token, strlen(token), token_hash);
     setup = (struct setup){
         .token_hash = token_hash,
         .user = {.username = username,
