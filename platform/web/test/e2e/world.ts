@@ -12,6 +12,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -106,6 +107,7 @@ export class World {
   private constructor(
     private readonly github: StandInProcess,
     private readonly messages: StandInProcess,
+    private readonly githubFolder: string,
   ) {}
 
   static async start(): Promise<World> {
@@ -120,7 +122,7 @@ export class World {
     )
     await github.control('user', { login: 'octo', token })
     await github.control('repo', { owner: 'octo', name: 'app', files: { 'README.md': '# app\n' } })
-    const world = new World(github, messages)
+    const world = new World(github, messages, folder)
     chmodSync(world.folder, 0o755)
     world.port = await freePort()
     world.url = process.env.POPPO_TEST_URL ?? `http://127.0.0.1:${world.port}`
@@ -141,7 +143,7 @@ export class World {
       'anthropic-base-url': this.messages.url,
       'min-poll-interval': '200ms',
       'github-write-gap': '0ms',
-      'uid-base': String(1_910_000_000 + this.port * 10_000),
+      'uid-base': String(this.firstUid),
       'port-base': String(12_000 + (this.port % 2000) * 10),
     }
     const log = openSync(`${this.folder}/platform.log`, 'a')
@@ -202,7 +204,12 @@ export class World {
     return repo
   }
 
-  /** Pids of this installation's processes, by its folder in what they run or where. */
+  private get firstUid(): number {
+    return 1_910_000_000 + this.port * 10_000
+  }
+
+  /** Pids of this installation's processes: by its folder in what they run or where, and by the users
+   *  of its projects (only root gives them any). */
   processes(name?: string): number[] {
     return readdirSync('/proc')
       .filter((entry) => /^\d+$/.test(entry))
@@ -211,6 +218,8 @@ export class World {
         try {
           if (name && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== name.slice(0, 15))
             return false
+          const { uid } = statSync(`/proc/${pid}`)
+          if (uid >= this.firstUid && uid < this.firstUid + 6000) return true
           const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
           if (words.includes(this.folder)) return true
           return readlinkSync(`/proc/${pid}/cwd`).startsWith(this.folder)
@@ -245,6 +254,7 @@ export class World {
     }
     this.github.stop()
     this.messages.stop()
-    rmSync(this.folder, { recursive: true, force: true })
+    for (const folder of [this.folder, this.githubFolder])
+      rmSync(folder, { recursive: true, force: true })
   }
 }
