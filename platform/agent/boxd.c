@@ -27,7 +27,7 @@
 #include "base/text.h"
 #include "wire/message.h"
 
-enum { BACKLOG = 64, REQUEST_DEADLINE_MS = 2000 };
+enum { BACKLOG = 64, REQUEST_DEADLINE_MS = 2000, KILL_TRIES = 100 };
 
 struct boxd {
     const struct pb_boxd_options *options;
@@ -151,26 +151,40 @@ static int spawn_shim(struct call *call, struct pb_error *err)
                : started(&process, call);
 }
 
-/* As that user itself, so that nobody else can be hit. */
+/* As that user itself, so that nobody else can be hit. Then that user may hit us, too: again until we were the
+ * faster one. */
 static void kill_all_of(uid_t uid, gid_t gid)
 {
-    pid_t pid = fork();
+    for (int i = 0; i < KILL_TRIES; i++) {
+        int status = 0;
+        pid_t pid = fork();
 
-    if (pid == 0) {
-        if (setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0)
-            (void)kill(-1, SIGKILL);
-        _exit(0);
+        if (pid == 0) {
+            if (setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0)
+                (void)kill(-1, SIGKILL);
+            _exit(0);
+        }
+        if (pid < 0 || (waitpid(pid, &status, 0) == pid && WIFEXITED(status)))
+            return;
     }
-    if (pid > 0)
-        (void)waitpid(pid, NULL, 0);
+}
+
+/* The runner's first: it is the one who could have more started. */
+static void kill_project(const struct pb_project_dirs *dirs)
+{
+    kill_all_of(dirs->runner_uid, dirs->gid);
+    kill_all_of(dirs->task_uid, dirs->gid);
 }
 
 /* May take long, so it runs beside; see answer_beside(). */
 static int remove_project(const struct call *call, struct pb_error *err)
 {
-    kill_all_of(call->dirs->task_uid, call->dirs->gid);
-    kill_all_of(call->dirs->runner_uid, call->dirs->gid);
-    return pb_project_dirs_remove(call->dirs, err);
+    int r;
+
+    kill_project(call->dirs);
+    r = pb_project_dirs_remove(call->dirs, err);
+    kill_project(call->dirs); /* what a request that waited meanwhile has started */
+    return r;
 }
 
 static bool is_of_slot(pid_t pid, const struct pb_project_dirs *dirs)
@@ -262,7 +276,7 @@ static bool names_a_project(unsigned op)
            op == PB_BOXD_REMOVE_PROJECT;
 }
 
-static int check(const struct boxd *boxd, uid_t peer, struct pb_boxd_request *request,
+static int check(const struct boxd *boxd, uid_t peer, const struct pb_boxd_request *request,
                  size_t fd_count, struct pb_project_dirs *ret_dirs, struct pb_error *err)
 {
     struct pb_project_place place = {.data_dir = boxd->options->data_dir,
@@ -277,7 +291,8 @@ static int check(const struct boxd *boxd, uid_t peer, struct pb_boxd_request *re
         return -1;
     if (fd_count < op->fds_min || fd_count > op->fds_max)
         return pb_fail(err, PB_ERROR_INVALID, "%s with %zu descriptors", op->word, fd_count);
-    request->project[sizeof(request->project) - 1] = '\0';
+    if (!memchr(request->project, '\0', sizeof(request->project))) /* cut, it would be another's */
+        return pb_fail(err, PB_ERROR_INVALID, "this is no project id");
     place.project = names_a_project(request->op) ? request->project : "none";
     return pb_project_dirs_name(&place, ret_dirs, err);
 }
