@@ -343,8 +343,8 @@ TEST(a_forged_bundle_is_refused)
                    "git checkout -q -");
     /* objects git itself would not make */
     replace_bundle("cd \"$W\"; E=$(printf 'x' | git hash-object -w --stdin); "
-                   "T=$(printf '100644 .git\\0' > t; printf $E | xxd -r -p >> t; git hash-object "
-                   "-t tree -w --literally t); rm t; "
+                   "T=$(printf '100644 .git\\0' > t; perl -e 'print pack q(H*), shift' $E >> t; "
+                   "git hash-object -t tree -w --literally t); rm t; "
                    "C=$(git commit-tree -m evil -p HEAD $T); git update-ref --no-deref HEAD $C; "
                    "git bundle create -q $OLDPWD/result.bundle HEAD ^origin/main");
 }
