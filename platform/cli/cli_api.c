@@ -59,11 +59,6 @@ void pb_cli_api_close(struct pb_cli_api *api)
     free(api);
 }
 
-const char *pb_cli_api_url(const struct pb_cli_api *api)
-{
-    return api->has_session ? api->session.url : "";
-}
-
 /* --- one request ------------------------------------------------------------------------------ */
 
 static int fail_unreachable(struct pb_error *err, const char *url)

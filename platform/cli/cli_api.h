@@ -37,9 +37,6 @@ int pb_cli_api_call(struct pb_cli_api *api, const char *method, const char *path
 struct pb_json *pb_cli_api_json(const struct pb_http_answer *answer,
                                 struct pb_error *err) PB_MUST_CHECK;
 
-/* Address of the session; "" before the first call. */
-const char *pb_cli_api_url(const struct pb_cli_api *api);
-
 /* "http://localhost:3000/" → the address as we keep it. INVALID "usage" when it is none; DENIED "plain_http" for
  * http to another machine, unless allowed. */
 int pb_cli_url_read(const char *text, bool allow_plain_http, struct pb_buf *ret_url,

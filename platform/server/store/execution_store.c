@@ -446,13 +446,6 @@ int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_exe
                   err);
 }
 
-int pb_execution_set_log(struct pb_db *db, const char *id, int64_t lines, int64_t bytes,
-                         struct pb_error *err)
-{
-    return change(db, "UPDATE executions SET log_lines = ?2, log_bytes = ?3 WHERE id = ?1",
-                  PB_VALUES(T(id), I(lines), I(bytes)), err);
-}
-
 int pb_execution_set_queued_reason(struct pb_db *db, const char *id, const char *reason,
                                    struct pb_error *err)
 {

@@ -74,8 +74,6 @@ int pb_execution_set_prompt(struct pb_db *db, const char *id, const char *prompt
 /* Frequent and narrow; version stays. */
 int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_execution_usage *usage,
                            int64_t now_ms, struct pb_error *err) PB_MUST_CHECK;
-int pb_execution_set_log(struct pb_db *db, const char *id, int64_t lines, int64_t bytes,
-                         struct pb_error *err) PB_MUST_CHECK;
 int pb_execution_set_queued_reason(struct pb_db *db, const char *id, const char *reason,
                                    struct pb_error *err) PB_MUST_CHECK;
 

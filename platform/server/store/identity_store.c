@@ -101,32 +101,6 @@ int pb_user_find(struct pb_db *db, struct pb_arena *arena, const char *username,
                      PB_VALUES(T(username)), ret_user, err);
 }
 
-int pb_user_list(struct pb_db *db, struct pb_arena *arena, const struct pb_page *page,
-                 struct pb_user_list *ret_list, struct pb_error *err)
-{
-    size_t limit = pb_page_limit(page);
-    struct pb_user_list list = {0};
-    struct pb_array found = {0};
-    struct pb_position position;
-    int64_t after = 0;
-
-    if (pb_page_position(page, arena, &position, err) < 0 ||
-        pb_position_number(&position, &after, err) < 0 ||
-        pb_db_list(db, USER_SELECT "WHERE id > ?1 ORDER BY id LIMIT ?2",
-                   PB_VALUES(I(after), I((int64_t)limit + 1)), arena, sizeof(struct pb_user),
-                   read_user, &found, err) < 0)
-        return -1;
-    list.items = found.items;
-    list.count = found.count;
-    if (list.count > limit) {
-        list.count = limit;
-        if (cursor_of_id(arena, list.items[limit - 1].id, &list.next_cursor, err) < 0)
-            return -1;
-    }
-    *ret_list = list;
-    return 0;
-}
-
 int pb_user_save(struct pb_db *db, const struct pb_user *user, struct pb_error *err)
 {
     int64_t changed = 0;
@@ -209,12 +183,6 @@ int pb_session_rotate(struct pb_db *db, const char *id, const char *old_hash, co
         return pb_fail_reason(err, PB_ERROR_CONFLICT, "refresh_reused",
                               "this refresh token was used already");
     return 0;
-}
-
-int pb_session_seen(struct pb_db *db, const char *id, int64_t now_ms, struct pb_error *err)
-{
-    return pb_db_run(db, "UPDATE sessions SET last_seen_at = ?2 WHERE id = ?1",
-                     PB_VALUES(T(id), I(now_ms)), NULL, err);
 }
 
 int pb_session_revoke(struct pb_db *db, const char *id, int64_t now_ms, struct pb_error *err)

@@ -15,12 +15,6 @@
 #include "server/store/db.h"
 #include "server/store/page.h"
 
-struct pb_user_list {
-    struct pb_user *items;
-    size_t count;
-    const char *next_cursor;
-};
-
 /* CONFLICT, reason "username_taken", also when it differs in case only. */
 int pb_user_insert(struct pb_db *db, const struct pb_user *user, int64_t *ret_id,
                    struct pb_error *err) PB_MUST_CHECK;
@@ -30,8 +24,6 @@ int pb_user_load(struct pb_db *db, struct pb_arena *arena, int64_t id, struct pb
 /* NULL if there is none: telling that apart from a wrong password is nobody's business. */
 int pb_user_find(struct pb_db *db, struct pb_arena *arena, const char *username,
                  struct pb_user **ret_user, struct pb_error *err) PB_MUST_CHECK;
-int pb_user_list(struct pb_db *db, struct pb_arena *arena, const struct pb_page *page,
-                 struct pb_user_list *ret_list, struct pb_error *err) PB_MUST_CHECK;
 /* Everything but id, username and created_at. */
 int pb_user_save(struct pb_db *db, const struct pb_user *user, struct pb_error *err) PB_MUST_CHECK;
 /* Administrators who are not disabled. */
@@ -61,8 +53,6 @@ int pb_session_find(struct pb_db *db, struct pb_arena *arena, const char *id,
  * "refresh_reused". */
 int pb_session_rotate(struct pb_db *db, const char *id, const char *old_hash, const char *new_hash,
                       int64_t now_ms, int64_t expires_at, struct pb_error *err) PB_MUST_CHECK;
-int pb_session_seen(struct pb_db *db, const char *id, int64_t now_ms,
-                    struct pb_error *err) PB_MUST_CHECK;
 int pb_session_revoke(struct pb_db *db, const char *id, int64_t now_ms,
                       struct pb_error *err) PB_MUST_CHECK;
 /* All of a user's but `except_id` (NULL = all). */

@@ -258,7 +258,6 @@ static int narrow_changes(struct pb_db *db, void *arg, struct pb_error *err)
     const char *id = *(const char **)arg;
 
     if (pb_execution_set_usage(db, id, &usage, 9, err) < 0 ||
-        pb_execution_set_log(db, id, 11, 222, err) < 0 ||
         pb_execution_set_queued_reason(db, id, "project_full", err) < 0)
         return -1;
     return pb_execution_set_prompt(db, id, "and then", err);
@@ -277,7 +276,6 @@ TEST(narrow_changes_do_not_disturb_a_save_in_between)
     assert_int_equal(execution->version, 1);
     assert_int_equal(execution->usage.cache_write_tokens, 40);
     assert_int_equal(execution->usage.cost_micro_usd, 5000);
-    assert_int_equal(execution->log_lines, 11);
     assert_string_equal(execution->queued_reason, "project_full");
     assert_string_equal(execution->prompt, "and then");
     assert_refused(pb_store_write(t->store, narrow_changes, &missing, &t->err), &t->err,
