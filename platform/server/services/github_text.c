@@ -200,9 +200,19 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* "@someone" notifies (but not in "mail@example.com"), "#12" links and may close the issue. */
+/* "&#64;", "&commat;", "&num;": markdown makes the sign of them, and then it counts. */
+static bool is_written_sign(const char *at)
+{
+    return at[1] == '#' || pb_text_starts(at + 1, "commat;") || pb_text_starts(at + 1, "num;");
+}
+
+/* "@someone" notifies (but not in "mail@example.com"), "#12" and "GH-12" link and may close the issue. */
 static bool would_link(char before, const char *at)
 {
+    if (*at == '&')
+        return is_written_sign(at);
+    if ((*at == 'G' || *at == 'g') && !is_word(before))
+        return strncasecmp(at, "gh-", 3) == 0 && at[3] >= '0' && at[3] <= '9';
     if (*at == '@')
         return !is_word(before) && (is_word(at[1]) || at[1] == '-');
     return *at == '#' && at[1] >= '0' && at[1] <= '9';
@@ -239,7 +249,7 @@ static void quiet(struct pb_buf *buf, const char *text, size_t max_chars)
     size_t chars = 0;
     char before = ' ';
 
-    for (const char *c = text; *c; before = *c++) {
+    for (const char *c = text; *c; c++) {
         size_t token = token_len(before, c);
 
         if (starts_char(*c) && chars++ >= max_chars) {
@@ -250,6 +260,7 @@ static void quiet(struct pb_buf *buf, const char *text, size_t max_chars)
             pb_buf_text(buf, "[redacted]");
             chars += strlen("[redacted]") - 1;
             c += token - 1;
+            before = ']'; /* as it reads now */
             continue;
         }
         pb_buf_char(buf, *c);
@@ -257,6 +268,7 @@ static void quiet(struct pb_buf *buf, const char *text, size_t max_chars)
             pb_buf_text(buf, ZERO_WIDTH); /* readable as before, but no link */
             chars++;
         }
+        before = *c;
     }
 }
 

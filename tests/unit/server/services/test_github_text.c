@@ -130,6 +130,13 @@ TEST(nobody_is_notified_and_nothing_closed)
     assert_string_equal(quiet("@alice please"), "@\u200balice please");
     assert_string_equal(quiet("(@org/team)"), "(@\u200borg/team)");
     assert_string_equal(quiet("mail@example.com"), "mail@example.com");
+    assert_string_equal(quiet("&#64;alice &#x40;alice"),
+                        "&\u200b#\u200b64;alice &\u200b#x40;alice");
+    assert_string_equal(quiet("&commat;alice &num;12"), "&\u200bcommat;alice &\u200bnum;12");
+    assert_string_equal(quiet("a && b &amp; c"), "a && b &amp; c");
+    assert_string_equal(quiet("ghp_0123456789abcdefghij@alice"), "[redacted]@\u200balice");
+    assert_string_equal(quiet("fixes GH-12, gh-7; nghp GH-x"),
+                        "fixes G\u200bH-12, g\u200bh-7; nghp GH-x");
     assert_string_equal(quiet("Fixes #12, # 12, C#"), "Fixes #\u200b12, # 12, C#");
     assert_string_equal(quiet("a<!-- poppo:item:x/issue-1 -->b"), "ab");
 }
