@@ -1,5 +1,5 @@
 import { configureStore } from '@reduxjs/toolkit'
-import { useDispatch, useSelector } from 'react-redux'
+import { useSelector } from 'react-redux'
 import { api } from '../api/base'
 import { watchSession } from '../api/http'
 import { sessionExpired, sessionSlice, signedIn } from '../api/session'
@@ -24,4 +24,3 @@ export function makeStore() {
 export type Store = ReturnType<typeof makeStore>
 export type RootState = ReturnType<Store['getState']>
 export const useAppSelector = useSelector.withTypes<RootState>()
-export const useAppDispatch = useDispatch.withTypes<Store['dispatch']>()
