@@ -62,6 +62,9 @@ check_tree()
 check_generated()
 {
     "$python" "$here/tools/gen_routes.py" --check
+    cd "$here/platform/web"
+    (cd tools/openapi && npm ci >/dev/null)
+    npm run codegen:check
 }
 
 check_format()

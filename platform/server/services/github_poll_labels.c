@@ -250,7 +250,8 @@ static int look_at_page(void *arg, const struct pb_json *issues, bool *stop, str
 {
     struct listing *listing = arg;
 
-    for (size_t i = 0; i < pb_json_count(issues); i++) {
+    for (size_t i = pb_json_count(issues);
+         i-- > 0;) { /* newest first is how they come: who asked first goes first */
         if (atomic_load(listing->pass->stop)) {
             *stop = true;
             return 0;
