@@ -1,5 +1,7 @@
 """Executions with a node that is a Python object: assignment, live log, results, fences, loss."""
 
+import hashlib
+import sqlite3
 import time
 
 import pytest
@@ -240,6 +242,36 @@ def test_credentials_are_given_while_the_fence_holds(server, node):
     node.expect("attempt_cancel")
     node.send("credential_request", {**ref(start), "request": "late", "purpose": "git_push"}, "app")
     assert node.expect("credential", request="late")["kind"] == "cancelled"
+
+
+def test_a_node_has_no_say_in_what_another_one_runs(server):
+    server.project()
+    server.stop()
+    key = "ppn_" + "o" * 43
+    with sqlite3.connect(server.folder / "data/platform/poppo.db") as db:
+        db.execute("INSERT INTO nodes (id, name, key_sha256, created_at) VALUES ('other', 'other', ?, 1)",
+                   [hashlib.sha256(key.encode()).hexdigest()])
+    db.close()
+    server.start().login()
+    other = server.node(key)
+    other.hello()
+    node = server.node()
+    node.hello()
+    node.runner()
+    run = server.run()
+    start = node.take()
+    for purpose in ("git_push", "anthropic", "env"):
+        other.send("credential_request", {**ref(start), "request": purpose, "purpose": purpose}, "app")
+        refused = other.expect("credential", request=purpose)
+        assert refused["kind"] == "node_lost" and not {"secret", "env"} & set(refused)
+    for name, more in (("attempt_state", {"state": "running"}), ("attempt_result", {"outcome": "failed", "kind": "cli"}),
+                       ("usage", {"calls": 9, "cost_micro_usd": 9}), ("log_chunk", {"seq": 0, "count": 1})):
+        other.send(name, {**ref(start), **more}, "app", b"1 o forged\n" if name == "log_chunk" else b"")
+        other.expect("attempt_discard", execution=run["id"])
+    assert server.execution(run["id"])["status"] == "assigned"
+    assert not any("forged" in line for line in server.lines(run["id"]))
+    node.send("credential_request", {**ref(start), "request": "own", "purpose": "git_push"}, "app")
+    assert node.expect("credential", request="own")["secret"]
 
 
 def test_a_state_we_do_not_know_ends_nothing(server, node):

@@ -328,7 +328,7 @@ int pb_execution_cancel(struct pb_platform *platform, const char *id, const char
     if (cancel.status == PB_EXECUTION_CANCELLING)
         pb_node_hub_cancel(platform->node_hub,
                            &(struct pb_attempt_claim){cancel.project_id, id, cancel.attempt,
-                                                      cancel.fence});
+                                                      cancel.fence, NULL});
     if (cancel.status == PB_EXECUTION_CANCELLED && cancel.changed)
         pb_execution_announce_end(platform, cancel.project_id, id, cancel.status);
     else

@@ -83,6 +83,8 @@ struct pb_attempt_claim {
     const char *execution;
     int64_t attempt;
     int64_t fence;
+    const char
+        *node_id; /* who says it; another node's attempt is CONFLICT. NULL = the platform itself */
 };
 
 /* attempt_result, as read from the wire. Texts may be NULL. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "model/failure.h"
 #include "model/limits.h"
 #include "model/work_item.h"
@@ -63,7 +64,8 @@ static int load_claim(struct pb_db *db, struct pb_arena *arena,
     if (pb_attempt_load(db, arena, claim->execution, claim->attempt, ret_attempt, err) < 0)
         return -1;
     if ((*ret_attempt)->fence != claim->fence || (*ret_execution)->fence != claim->fence ||
-        (*ret_attempt)->status == PB_ATTEMPT_LOST)
+        (*ret_attempt)->status == PB_ATTEMPT_LOST ||
+        (claim->node_id && !pb_text_equal((*ret_attempt)->node_id, claim->node_id)))
         return stale(claim, err);
     return 0;
 }

@@ -258,7 +258,7 @@ void pb_node_send_discard(struct link *link, const char *project_id, const char 
     struct pb_buf frame;
 
     begin_about(&b, &frame, PB_MESSAGE_ATTEMPT_DISCARD,
-                &(struct pb_attempt_claim){project_id, execution, attempt, 0});
+                &(struct pb_attempt_claim){project_id, execution, attempt, 0, NULL});
     finish_and_send(&b, &frame, link);
 }
 

@@ -88,7 +88,7 @@ static int give_up_one(struct pb_node_hub *hub, struct pb_db *db, const struct p
     if (r == 0)
         r = pb_execution_lost(hub->platform,
                               &(struct pb_attempt_claim){execution->project_id, execution->id,
-                                                         attempt->number, attempt->fence},
+                                                         attempt->number, attempt->fence, NULL},
                               why, err);
     pb_arena_release(&arena);
     return r < 0 && err->code == PB_ERROR_CONFLICT ? 0 : r; /* it ended or moved on meanwhile */
@@ -363,7 +363,7 @@ static int keep(struct account *account, const struct pb_attempt *attempt, struc
 {
     struct pb_platform *platform = account->link->hub->platform;
     struct pb_attempt_claim claim = {account->project_id, attempt->execution_id, attempt->number,
-                                     attempt->fence};
+                                     attempt->fence, NULL};
     struct pb_execution *execution;
     uint64_t next;
 

@@ -365,7 +365,7 @@ static void drop_overdue(struct pb_node_hub *hub, const struct pending *pending)
     pb_link_unref(link);
     if (pb_execution_lost(hub->platform,
                           &(struct pb_attempt_claim){pending->project_id, pending->execution,
-                                                     pending->attempt, pending->fence},
+                                                     pending->attempt, pending->fence, NULL},
                           "the node did not accept it in time", &err) < 0 &&
         err.code != PB_ERROR_CONFLICT)
         pb_log_fail(PB_LOG_WARN, "node_hub", &err, "execution=%s", pending->execution);

@@ -80,8 +80,8 @@ int pb_node_message(struct link *link, struct lane *lane, const struct pb_messag
         if (HANDLERS[i].claim == HAS_CLAIM) {
             if (pb_attempt_ref_read(message->body, &ref, err) < 0)
                 return -1;
-            about.claim =
-                (struct pb_attempt_claim){about.project_id, ref.execution, ref.attempt, ref.fence};
+            about.claim = (struct pb_attempt_claim){about.project_id, ref.execution, ref.attempt,
+                                                    ref.fence, link->node_id};
             pb_pending_remove(link->hub, ref.execution, ref.attempt);
             return settle(&about, HANDLERS[i].handle(&about, err), err);
         }

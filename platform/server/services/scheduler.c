@@ -184,7 +184,8 @@ static void give_back(struct pb_platform *platform, const struct pb_execution *e
 
     if (pb_execution_lost(platform,
                           &(struct pb_attempt_claim){execution->project_id, execution->id,
-                                                     execution->attempt_count, execution->fence},
+                                                     execution->attempt_count, execution->fence,
+                                                     NULL},
                           "its agent could not be reached", &err) < 0)
         pb_log_fail(PB_LOG_WARN, "scheduler", &err, "execution=%s", execution->id);
 }
