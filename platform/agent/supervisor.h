@@ -10,6 +10,9 @@
  *      time is up   │  ↓              ↓
  *                BACKING_OFF  ←───────┘      five ends within ten minutes → DEGRADED (a longer wait)
  *
+ * A start that could not be made (poppo-boxd is away) is no end: it is tried again with backoff. A runner
+ * that is not ready within a minute, or does not stop when told, is killed.
+ *
  * Wishes are written down, so projects run also while the platform is away.
  * When the supervisor ends, link and runners end with it (their descriptor
  * closes) and the next one starts new ones; what runs in shims notices nothing.
