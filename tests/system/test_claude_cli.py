@@ -20,13 +20,6 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def messages():
-    stand_in = Messages()
-    yield stand_in
-    stand_in.stop()
-
-
 @pytest.fixture(scope="module", params=["current", "previous"])
 def place(request, messages, tmp_path_factory):
     """One platform per version of the CLI; its cases share it, each with an issue of its own."""

@@ -1,29 +1,7 @@
 """Bad input and trouble: each time a clear sentence in the API and on GitHub, and nothing half done."""
 
 import pytest
-from rig import KEY, TOKEN, GitHub, Installation, Messages, Refused, http, until
-
-
-@pytest.fixture(scope="module")
-def messages():
-    stand_in = Messages()
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def github(tmp_path):
-    tmp_path.chmod(0o755)
-    stand_in = GitHub(tmp_path / "github")
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def platform(github, messages):
-    made = Installation(github, messages).start().setup()
-    yield made
-    made.remove()
+from rig import KEY, TOKEN, GitHub, Installation, Refused, http, until
 
 
 def failed(platform, github, kind, number=1, issue=1):

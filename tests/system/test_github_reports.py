@@ -10,14 +10,6 @@ NOWHERE = types.SimpleNamespace(url="http://127.0.0.1:9")
 
 
 @pytest.fixture
-def github(tmp_path):
-    tmp_path.chmod(0o755)
-    stand_in = GitHub(tmp_path / "github")
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
 def platform(github):
     made = Installation(github, NOWHERE, claude_path="/bin/false", local_node="false", github_write_gap="0s")
     made.start().setup()

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from rig import GitHub, Installation, Messages, until
+from rig import Messages, until
 
 PROGRAMS = ["poppo-platform", "poppo-agent", "poppo-boxd", "poppo-link", "poppo-runner", "poppo-broker", "poppo-shim", "claude"]
 STAGES = ["queued", "running", "publishing"]
@@ -16,21 +16,6 @@ def messages():
     stand_in = Messages(pace=5)
     yield stand_in
     stand_in.stop()
-
-
-@pytest.fixture
-def github(tmp_path):
-    tmp_path.chmod(0o755)
-    stand_in = GitHub(tmp_path / "github")
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def platform(github, messages):
-    made = Installation(github, messages).start().setup()
-    yield made
-    made.remove()
 
 
 def reach(platform, stage):

@@ -4,29 +4,7 @@ import json
 
 import pytest
 import rig
-from rig import GitHub, Installation, Messages, ordinary_user, until
-
-
-@pytest.fixture(scope="module")
-def messages():
-    stand_in = Messages()
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def github(tmp_path):
-    tmp_path.chmod(0o755)
-    stand_in = GitHub(tmp_path / "github")
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def platform(github, messages):
-    made = Installation(github, messages).start().setup()
-    yield made
-    made.remove()
+from rig import GitHub, Installation, ordinary_user, until
 
 
 def settled(github, number, label):
