@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -70,6 +71,19 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def free_ports(count):
+    """The first of so many free ports in a row, below those that connections take for themselves."""
+    for first in random.sample(range(10_000, 32_000, count), 100):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise RuntimeError("no free ports")
 
 
 class StandIn:
@@ -184,7 +198,7 @@ class Installation:
             "listen": f"127.0.0.1:{self.port}", "data_dir": self.data, "key_file": self.folder / "keys" / "master.key",
             "run_dir": self.folder / "run", "github_api_url": github.url, "github_git_url": github.url,
             "anthropic_base_url": messages.url, "claude_path": claude_path or claude(), "min_poll_interval": "200ms",
-            "uid_base": 1_910_000_000 + self.port * 10_000, "port_base": 12_000 + (self.port % 2_000) * 10, **settings,
+            "uid_base": 1_910_000_000 + self.port * 10_000, "port_base": free_ports(10), **settings,
         }
 
     def start(self):
