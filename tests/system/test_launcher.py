@@ -26,6 +26,7 @@ def stopped(request):
     made = Installation(Nowhere, Nowhere, user=ordinary_user() if request.param == "user" else None, claude_path="/nonexistent")
     made.as_root = request.param == "root"
     yield made
+    print(made.log()[-5000:] if made.log_path.exists() else "")  # shown when the test has failed
     made.remove()
 
 
@@ -41,6 +42,7 @@ def root_installation():
     made = Installation(Nowhere, Nowhere, claude_path="/nonexistent")
     made.as_root = True
     yield made
+    print(made.log()[-5000:] if made.log_path.exists() else "")  # shown when the test has failed
     made.remove()
 
 
@@ -68,6 +70,12 @@ def status(pid, field):
 def was_told_to_stop(pid):
     """A stopped process has the signal waiting for it."""
     return bool(int(status(pid, "ShdPnd"), 16) & 1 << (signal.SIGTERM - 1))
+
+
+def freeze(pid):
+    """Stopped with all its threads: what is sent from now on waits."""
+    os.kill(pid, signal.SIGSTOP)
+    until("it is stopped", lambda: all(status(f"{pid}/task/{task}", "State") == "T" for task in os.listdir(f"/proc/{pid}/task")))
 
 
 def own(installation, path):
@@ -147,7 +155,7 @@ def test_programs_are_stopped_one_after_the_other(installation, number):
     now = running(installation)
     order = [name for name in ("poppo-platform", "poppo-agent", "poppo-boxd") if name in now]
     for name in order:
-        os.kill(now[name], signal.SIGSTOP)
+        freeze(now[name])
     installation.launcher.send_signal(number)
     for place, name in enumerate(order):
         until(f"{name} is told", lambda: was_told_to_stop(now[name]))
@@ -160,7 +168,7 @@ def test_programs_are_stopped_one_after_the_other(installation, number):
 
 def test_one_that_ends_out_of_turn_does_not_hold_up_the_others(installation):
     now = running(installation)
-    os.kill(now["poppo-platform"], signal.SIGSTOP)
+    freeze(now["poppo-platform"])
     installation.launcher.send_signal(signal.SIGTERM)
     until("the platform is told", lambda: was_told_to_stop(now["poppo-platform"]))
     os.kill(now["poppo-agent"], signal.SIGKILL)
@@ -183,7 +191,7 @@ def test_one_that_waits_to_be_started_again_is_not_started_while_stopping(instal
 
 @pytest.mark.long
 def test_one_that_does_not_stop_is_killed(installation):
-    os.kill(running(installation)["poppo-agent"], signal.SIGSTOP)
+    freeze(running(installation)["poppo-agent"])
     installation.stop(40)
     assert installation.launcher.returncode == 0 and "poppo-agent does not stop, killing it" in installation.log()
     until("nobody is left", lambda: not installation.processes())
@@ -209,7 +217,7 @@ def test_what_is_left_of_a_killed_launcher_is_ended_and_replaced(installation):
 def test_an_orphan_that_does_not_end_is_killed(installation):
     installation.launcher.kill()
     installation.launcher.wait(10)
-    os.kill(running(installation)["poppo-agent"], signal.SIGSTOP)
+    freeze(running(installation)["poppo-agent"])
     installation.start()
     until("it serves", installation._serves)
 
