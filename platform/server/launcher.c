@@ -65,6 +65,7 @@ struct launcher {
     struct pb_loop *loop;
     struct pb_loop_signal *on_term;
     struct pb_loop_signal *on_int;
+    struct pb_loop_signal *on_hup; /* NULL = hang-ups are ignored */
     struct child children[PROGRAMS];
     int lock;
     bool is_stopping;
@@ -262,6 +263,30 @@ static void on_signal(void *arg, int number)
     begin_stop(arg);
 }
 
+/*
+ * A terminal that closes stops everything, as Ctrl-C does: the programs would
+ * live on without us. Who started us under nohup said otherwise.
+ */
+static bool hangup_is_ignored(void)
+{
+    struct sigaction now;
+
+    return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+static int watch_signals(struct launcher *launcher, struct pb_error *err)
+{
+    bool no_hangup = hangup_is_ignored();
+
+    launcher->on_term = pb_loop_signal_watch(launcher->loop, SIGTERM, on_signal, launcher);
+    launcher->on_int = pb_loop_signal_watch(launcher->loop, SIGINT, on_signal, launcher);
+    if (!no_hangup)
+        launcher->on_hup = pb_loop_signal_watch(launcher->loop, SIGHUP, on_signal, launcher);
+    if (!launcher->on_term || !launcher->on_int || (!no_hangup && !launcher->on_hup))
+        return pb_fail(err, PB_ERROR_INTERNAL, "signals cannot be watched");
+    return 0;
+}
+
 /* --- all of it ------------------------------------------------------------------------------------------------ */
 
 static int start_children(struct launcher *launcher, struct pb_error *err)
@@ -269,10 +294,8 @@ static int start_children(struct launcher *launcher, struct pb_error *err)
     launcher->loop = pb_loop_new(err);
     if (!launcher->loop)
         return -1;
-    launcher->on_term = pb_loop_signal_watch(launcher->loop, SIGTERM, on_signal, launcher);
-    launcher->on_int = pb_loop_signal_watch(launcher->loop, SIGINT, on_signal, launcher);
-    if (!launcher->on_term || !launcher->on_int)
-        return pb_fail(err, PB_ERROR_INTERNAL, "signals cannot be watched");
+    if (watch_signals(launcher, err) < 0)
+        return -1;
     for (int i = 0; i < PROGRAMS; i++) {
         struct child *child = &launcher->children[i];
         bool local = pb_config_bool(launcher->settings->config, "local_node");
@@ -307,6 +330,7 @@ int pb_launch(struct pb_settings *settings, struct pb_error *err)
 out:
     pb_loop_signal_unwatch(&launcher.on_term);
     pb_loop_signal_unwatch(&launcher.on_int);
+    pb_loop_signal_unwatch(&launcher.on_hup);
     pb_loop_free(launcher.loop);
     pb_close(&launcher.lock);
     return r;

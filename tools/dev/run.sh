@@ -77,8 +77,8 @@ run_detached()
         say "already running (process $(cat "$pid_file")); stop it with: ./dev down${demo:+ --demo}"
         return
     fi
-    : >"$log_file"
-    (run_foreground) >>"$log_file" 2>&1 </dev/null &
+    install -m 600 /dev/null "$log_file" # the setup link is in it
+    (trap '' HUP; run_foreground) >>"$log_file" 2>&1 </dev/null &
     echo $! >"$pid_file"
     for _ in $(seq 600); do
         grep -q 'listening on http' "$log_file" && break
