@@ -46,10 +46,15 @@ build_rig_modules()
     stamp_set rig-modules "$lock"
 }
 
+build_programs()
+{
+    build_native release --buildtype=release -Dtests=disabled
+}
+
 build_all()
 {
     say "building the programs"
-    build_native release --buildtype=release
+    build_programs
     build_web
     setup_claude
 }
