@@ -482,12 +482,22 @@ class Node:
                 exe = os.readlink(f"/proc/{entry}/exe")
                 args = pathlib.Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
                 name = pathlib.Path(f"/proc/{entry}/comm").read_text().strip()
+                is_ours = self.owns(pathlib.Path("/proc") / entry)
             except OSError:
                 continue
-            if exe == str(self.bin / f"poppo-{program}") and name == f"poppo-{program}":
+            if is_ours and exe == str(self.bin / f"poppo-{program}") and name == f"poppo-{program}":
                 if project is None or f"--project={project}".encode() in args:
                     found.append(int(entry))
         return found
+
+    def owns(self, entry):
+        """Is this process of our installation, and not of one that another test runs beside it?"""
+        line = next(line for line in (entry / "status").read_text().splitlines() if line.startswith("Uid:"))
+        uid = int(line.split()[1])
+        if self.uid_base <= uid < self.uid_base + 6000 or (uid == self.uid and not self.as_root):
+            return True
+        mark = str(self.base).encode()
+        return any(mark in (entry / file).read_bytes() for file in ("cmdline", "environ"))
 
     def pid(self, program, project=None):
         return wait_until(lambda: self.pids(program, project), f"poppo-{program} runs")[0]
