@@ -50,7 +50,7 @@ class Boxd:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(20)
             if uid:
-                code = subprocess.run(as_user(uid) + ["python3", "-c", ASK, self.socket, str(op), str(slot), project],
+                code = subprocess.run(as_user(uid) + ["/usr/bin/python3", "-c", ASK, self.socket, str(op), str(slot), project],
                                       capture_output=True, text=True, check=True).stdout.strip()
                 return None if code == "dropped" else int(code)
             connection.connect(str(self.socket))
@@ -99,7 +99,7 @@ def test_a_project_id_is_never_a_path(boxd):
 
 def test_nobody_of_a_removed_project_lives_on_even_if_it_fights_back(boxd):
     assert boxd.ask(PREPARE) == 0
-    fighter = subprocess.Popen(as_user(TASK) + ["python3", "-c", """
+    fighter = subprocess.Popen(as_user(TASK) + ["/usr/bin/python3", "-c", """
 import os
 for _ in range(3):
     os.fork()

