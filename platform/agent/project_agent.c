@@ -218,6 +218,15 @@ static void remove_data(struct pb_project_agent *agent)
         pb_log_info("supervisor", "project=%s removed with its data", agent->project);
 }
 
+/* Its last word: from now on it is in no report. */
+static void say_stopped(struct pb_project_agent *agent)
+{
+    agent->state = PB_AGENT_STOPPED;
+    agent->since_ms = pb_clock_wall_ms();
+    if (agent->supervisor->online)
+        pb_supervisor_say_status(agent->supervisor);
+}
+
 static bool crashes_too_often(struct pb_project_agent *agent)
 {
     int64_t now = pb_clock_steady_ms();
@@ -272,6 +281,7 @@ static void on_ended(void *arg, int events)
         pb_log_info("supervisor", "project=%s agent has stopped", agent->project);
         if (agent->remove)
             remove_data(agent);
+        say_stopped(agent);
         drop_agent(agent);
         pb_supervisor_changed(s);
     }
@@ -425,6 +435,7 @@ void pb_project_agent_unwish(struct pb_project_agent *agent, bool remove_data_to
     if (agent->pid == 0) {
         if (agent->remove)
             remove_data(agent);
+        say_stopped(agent);
         drop_agent(agent);
         pb_supervisor_changed(s);
         return;

@@ -160,3 +160,19 @@ def holds_secret(path):
     except OSError:
         return False
     return rig.TOKEN.encode() in data or rig.KEY.encode() in data
+
+
+def test_a_stopped_project_has_no_agent_and_a_started_one_has(platform, github):
+    platform.project()
+
+    def agent(state):
+        until(f"the agent is {state}", lambda: platform.api("GET", "/api/projects/app")["agent"]["state"] == state)
+
+    agent("running")
+    platform.api("POST", "/api/projects/app/stop")
+    agent("stopped")
+    assert platform.api("GET", "/api/stats")["agents_running"] == 0
+    platform.api("POST", "/api/projects/app/start")
+    agent("running")
+    github.issue("Please write a note")
+    platform.wait(1, "succeeded")
