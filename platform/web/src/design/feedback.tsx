@@ -1,7 +1,7 @@
 /** What a page shows when it has nothing, not yet, or bad news. */
 import { CircleAlert, Info, LoaderCircle, RotateCw, TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
-import { describe, isApiError } from '../api/problem'
+import { describe, describeField, isApiError } from '../api/problem'
 import { useT } from '../i18n/t'
 import { Button } from './Button'
 import type { Tone } from './Status'
@@ -33,8 +33,15 @@ export function Notice(props: {
 }
 
 /** A failed request: what failed, in words; the request's id for whoever looks into it; a way on. */
-export function ErrorNotice(props: { error: unknown; title?: string; onRetry?: () => void }) {
+export function ErrorNotice(props: {
+  error: unknown
+  title?: string
+  onRetry?: () => void
+  /** Also say what is wrong with which input: where no field shows it itself. */
+  withFields?: boolean
+}) {
   const t = useT()
+  const fields = props.withFields && isApiError(props.error) ? props.error.errors : []
   const id = isApiError(props.error) ? props.error.requestId : undefined
   return (
     <Notice
@@ -50,6 +57,9 @@ export function ErrorNotice(props: { error: unknown; title?: string; onRetry?: (
       }
     >
       <p>{describe(props.error, t)}</p>
+      {fields.map((problem) => (
+        <p key={problem.field}>{describeField(problem, t)}</p>
+      ))}
       {id && (
         <p className="request-id">
           {t('error.request_id')} <code>{id}</code>

@@ -87,7 +87,7 @@ export default function RunDialog({ project, onClose }: { project: Project; onCl
             </div>
           </>
         )}
-        {error && <ErrorNotice error={error} />}
+        {error && <ErrorNotice error={error} title={t('run.failed')} withFields />}
         <div className="dialog-actions">
           <Button onClick={onClose}>{t('action.cancel')}</Button>
           <Button type="submit" primary busy={isLoading}>
