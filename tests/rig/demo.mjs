@@ -18,6 +18,12 @@ const option = (name, otherwise) => (process.argv.includes(name) ? process.argv[
 const folder = path.resolve(option('--state', 'demo-state'));
 mkdirSync(folder, { recursive: true });
 
+process.on('uncaughtException', (problem) => {
+  const hint = problem.code === 'EADDRINUSE' ? `port ${problem.port} is taken: does a demo run already? (./dev status --demo, ./dev down --demo)` : problem.stack;
+  console.error(`demo: ${hint}`);
+  process.exit(1);
+});
+
 const github = await startGithub({ port: Number(option('--github-port', 3080)), folder: path.join(folder, 'github') });
 const messages = await startMessages({ port: Number(option('--messages-port', 3081)), keys: [KEY], pace: 15, think: 2500 }); // slow enough to watch
 
