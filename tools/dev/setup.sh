@@ -3,7 +3,11 @@
 
 say()
 {
-    printf '\033[1m==>\033[0m %s\n' "$*" >&2
+    if [ -t 2 ]; then
+        printf '\033[1m==>\033[0m %s\n' "$*" >&2
+    else
+        printf '==> %s\n' "$*" >&2
+    fi
 }
 
 die()
