@@ -71,7 +71,7 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
           </Link>
         </td>
       )}
-      <td className="wide-only nowrap">{t(triggerLabel[execution.trigger])}</td>
+      <td className="wide-only roomy nowrap">{t(triggerLabel[execution.trigger])}</td>
       <td className={execution.pull_request ? undefined : 'wide-only'}>
         {execution.pull_request ? (
           <a href={execution.pull_request.url} target="_blank" rel="noreferrer" className="pr-link">
@@ -85,7 +85,7 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
       <td className="num" data-label={t('execution.duration')}>
         <Elapsed start={execution.started_at} end={endOfWork(execution)} />
       </td>
-      <td className="num wide-only">{formatCompact(totalTokens(execution.usage))}</td>
+      <td className="num wide-only roomy">{formatCompact(totalTokens(execution.usage))}</td>
       <td className="num">{formatCost(execution.cost_usd)}</td>
       <td className="num">
         <RelativeTime at={execution.created_at} />
@@ -116,12 +116,14 @@ export function ExecutionTable(props: {
             <th scope="col">{t('execution.status')}</th>
             <th scope="col">{t('execution.what')}</th>
             {project && <th scope="col">{t('execution.project')}</th>}
-            <th scope="col">{t('execution.trigger')}</th>
+            <th scope="col" className="roomy">
+              {t('execution.trigger')}
+            </th>
             <th scope="col">{t('execution.pull_request_short')}</th>
             <th scope="col" className="num">
               {t('execution.duration')}
             </th>
-            <th scope="col" className="num">
+            <th scope="col" className="num roomy">
               {t('execution.tokens')}
             </th>
             <th scope="col" className="num">
