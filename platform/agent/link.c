@@ -24,6 +24,7 @@
 enum {
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 10 * 1000,
+    WORRY_MS = 800,
     RUNNER_QUEUE = 2 * PB_MESSAGE_FRAME_MAX,
     PLATFORM_QUEUE = 4 * PB_MESSAGE_FRAME_MAX,
     SUPERVISOR_QUEUE = 4 * PB_MESSAGE_FRAME_MAX,
@@ -348,10 +349,12 @@ static void wait_and_dial(struct link *link, const char *reason)
     link->backoff_ms = link->backoff_ms == 0                   ? BACKOFF_FIRST_MS
                        : link->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
                                                                : link->backoff_ms * 2;
-    if (!link->was_told_down)
+    /* Both start at the same time on one machine: the first refusals are nothing to worry about. */
+    if (!link->was_told_down && link->backoff_ms >= WORRY_MS) {
         pb_log_warn("link", "not connected to %s: %s; trying again", link->options.platform_url,
                     reason);
-    link->was_told_down = true;
+        link->was_told_down = true;
+    }
     link->again = pb_loop_timer_start(link->loop, jittered(link->backoff_ms), 0, dial_again, link);
 }
 
