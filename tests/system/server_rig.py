@@ -18,10 +18,22 @@ import time
 import urllib.error
 import urllib.request
 
-import websockets
-
 import openapi
 from rig import KEY, TOKEN, prefix, until
+from websockets.exceptions import ConnectionClosed
+
+try:  # websockets 14 and later
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidStatus
+
+    OPTIONS = {"proxy": None}
+    HEADERS = "additional_headers"
+except ImportError:
+    from websockets import connect
+    from websockets.exceptions import InvalidStatusCode as InvalidStatus
+
+    OPTIONS = {}
+    HEADERS = "extra_headers"
 
 NODE_KEY = "ppn_" + "n" * 43
 PASSWORD = "correct horse battery"
@@ -210,6 +222,14 @@ class Server:
         return Browser(self)
 
 
+class Refused(Exception):
+    """The upgrade was answered with another status."""
+
+    def __init__(self, status):
+        super().__init__(f"refused with {status}")
+        self.status = status
+
+
 class Socket:
     """A WebSocket on a thread of its own; what comes is queued."""
 
@@ -230,7 +250,10 @@ class Socket:
 
     async def _serve(self, url, headers, ready):
         try:
-            self.ws = await websockets.connect(url, extra_headers=headers, max_size=2 << 20, ping_interval=None)
+            self.ws = await connect(url, **{HEADERS: headers}, max_size=2 << 20, ping_interval=None, **OPTIONS)
+        except InvalidStatus as refused:
+            ready.put(Refused(refused.status_code if hasattr(refused, "status_code") else refused.response.status_code))
+            return
         except Exception as problem:  # handed to whoever made us
             ready.put(problem)
             return
@@ -238,7 +261,7 @@ class Socket:
         try:
             async for message in self.ws:
                 self.inbox.put(message)
-        except websockets.ConnectionClosed:
+        except ConnectionClosed:
             pass
         self.closed = (self.ws.close_code, self.ws.close_reason)
         self.inbox.put(None)
