@@ -69,7 +69,10 @@ static bool may_move(enum pb_attempt_state from, enum pb_attempt_state to)
 
 void pb_attempt_move(struct pb_attempt *attempt, enum pb_attempt_state to)
 {
-    assert(may_move(attempt->state, to));
+    bool is_in_the_table = may_move(attempt->state, to);
+
+    assert(is_in_the_table);
+    (void)is_in_the_table; /* a build without assertions */
     if (attempt->state != to)
         pb_log_info("attempt", "attempt=%s %s", attempt->plan->name, STATES[to]);
     attempt->state = to;
@@ -372,7 +375,10 @@ void pb_attempt_cancel(struct pb_attempt *attempt, const char *reason)
     if (!pb_attempt_is_working(attempt) || attempt->facts.was_cancelled)
         return;
     attempt->facts.was_cancelled = true;
-    pb_attempt_say(attempt, 's', "cancelled%s%s", *reason ? ": " : "", reason);
+    if (*reason && strcmp(reason, "cancelled") != 0)
+        pb_attempt_say(attempt, 's', "stopping: %s", reason);
+    else
+        pb_attempt_say(attempt, 's', "stopping, as asked");
     pb_attempt_store(attempt);
     pb_attempt_stop_steps(attempt);
     if (attempt->state == PB_ATTEMPT_RUNNING)
