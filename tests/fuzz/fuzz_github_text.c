@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "server/services/github_quiet.h"
 #include "server/services/github_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -43,7 +44,7 @@ static void check_others(const char *text, size_t len)
     must(!strchr(pb_buf_string(&buf), '\n'));
     must(pb_utf8_valid(pb_buf_string(&buf), buf.len));
     pb_buf_clear(&buf);
-    pb_github_text_quiet(&buf, text, 200);
+    pb_github_quiet(&buf, text, 200);
     must(!pb_buf_failed(&buf) && pb_utf8_valid(pb_buf_string(&buf), buf.len));
     pb_buf_clear(&buf);
     pb_github_text_mend_json(&buf, text, len);

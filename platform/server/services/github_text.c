@@ -7,9 +7,7 @@
 #include "base/text.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
-#define ZERO_WIDTH  "\xe2\x80\x8b"
 #define ELLIPSIS    "\xe2\x80\xa6"
-#define CUT_LINE    "\n[… cut: the text is longer than PoppoBuilder hands on]"
 
 /* Invisible characters that carry meaning for programs, or mislead readers. Those that only shape the
  * character before them are counted instead: see is_mark_allowed(). */
@@ -159,7 +157,7 @@ void pb_github_text_clean(struct pb_buf *buf, const char *text, size_t len, size
 
     for (size_t chars = 0; (size = next_visible(&reader, &at)); chars++) {
         if (chars == max_chars) {
-            pb_buf_text(buf, CUT_LINE);
+            pb_buf_text(buf, PB_GITHUB_TEXT_CUT);
             return;
         }
         if (would_open_comment(buf, start, *at))
@@ -193,96 +191,6 @@ void pb_github_text_line(struct pb_buf *buf, const char *text, size_t max_chars)
         any = true;
         pb_buf_bytes(buf, at, size);
     }
-}
-
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* "&#64;", "&commat;", "&num;": markdown makes the sign of them, and then it counts. */
-static bool is_written_sign(const char *at)
-{
-    return at[1] == '#' || pb_text_starts(at + 1, "commat;") || pb_text_starts(at + 1, "num;");
-}
-
-/* "@someone" notifies (but not in "mail@example.com"), "#12" and "GH-12" link and may close the issue. */
-static bool would_link(char before, const char *at)
-{
-    if (*at == '&')
-        return is_written_sign(at);
-    if ((*at == 'G' || *at == 'g') && !is_word(before))
-        return strncasecmp(at, "gh-", 3) == 0 && at[3] >= '0' && at[3] <= '9';
-    if (*at == '@')
-        return !is_word(before) && (is_word(at[1]) || at[1] == '-');
-    return *at == '#' && at[1] >= '0' && at[1] <= '9';
-}
-
-/* How the tokens of GitHub, Anthropic, Slack, AWS and ours begin. */
-static const char *const TOKENS[] = {"ghp_",    "gho_", "ghu_", "ghs_",  "ghr_",  "github_pat_",
-                                     "sk-ant-", "ppn_", "ppk_", "xoxb-", "xoxp-", "AKIA"};
-
-/* Bytes of the token at the start, 0 if there is none. The last line of defence: known values are masked
- * where they are known, on the node. */
-static size_t token_len(char before, const char *at)
-{
-    for (size_t i = 0; !is_word(before) && i < sizeof(TOKENS) / sizeof(TOKENS[0]); i++) {
-        size_t prefix = strlen(TOKENS[i]);
-        size_t len = prefix;
-
-        if (strncmp(at, TOKENS[i], prefix) != 0)
-            continue;
-        while (is_word(at[len]) || at[len] == '_' || at[len] == '-')
-            len++;
-        return len - prefix >= 16 ? len : 0;
-    }
-    return 0;
-}
-
-static bool starts_char(char c)
-{
-    return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-static void quiet(struct pb_buf *buf, const char *text, size_t max_chars)
-{
-    size_t chars = 0;
-    char before = ' ';
-
-    for (const char *c = text; *c; c++) {
-        size_t token = token_len(before, c);
-
-        if (starts_char(*c) && chars++ >= max_chars) {
-            pb_buf_text(buf, CUT_LINE);
-            return;
-        }
-        if (token) {
-            pb_buf_text(buf, "[redacted]");
-            chars += strlen("[redacted]") - 1;
-            c += token - 1;
-            before = ']'; /* as it reads now */
-            continue;
-        }
-        pb_buf_char(buf, *c);
-        if (would_link(before, c)) {
-            pb_buf_text(buf, ZERO_WIDTH); /* readable as before, but no link */
-            chars++;
-        }
-        before = *c;
-    }
-}
-
-void pb_github_text_quiet(struct pb_buf *buf, const char *text, size_t max_chars)
-{
-    struct pb_buf clean;
-
-    pb_buf_init(&clean, 4 * strlen(text) + 256);
-    pb_github_text_clean(&clean, text, strlen(text), PB_GITHUB_TEXT_CHARS);
-    if (pb_buf_failed(&clean))
-        buf->failed = true;
-    else
-        quiet(buf, pb_buf_string(&clean), max_chars);
-    pb_buf_release(&clean);
 }
 
 bool pb_github_text_has(const char *text, const char *part)

@@ -17,16 +17,15 @@
 
 enum { PB_GITHUB_TEXT_CHARS = 65536 }; /* GitHub's own limit for issues and comments */
 
+/* How a text ends that was cut, in both languages. */
+#define PB_GITHUB_TEXT_CUT "\n[… cut / 以下省略]"
+
 /* The readable text: no hidden parts, line ends are \n, at most `max_chars` characters; longer text
  * is cut, with a line that says so. */
 void pb_github_text_clean(struct pb_buf *buf, const char *text, size_t len, size_t max_chars);
 
 /* One line for titles, logs and errors: cleaned, white space runs are one blank, cut with "…". */
 void pb_github_text_line(struct pb_buf *buf, const char *text, size_t max_chars);
-
-/* For text we post in our name: cleaned; "@name" and "#12" neither notify, link nor close anything; what
- * looks like a token is blanked; at most `max_chars` characters and the line that says it was cut. */
-void pb_github_text_quiet(struct pb_buf *buf, const char *text, size_t max_chars);
 
 /* ASCII, without case. NULL has nothing. */
 bool pb_github_text_has(const char *text, const char *part);

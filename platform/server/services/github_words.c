@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "model/failure.h"
+#include "server/services/github_quiet.h"
 #include "server/services/github_text.h"
 
 enum {
@@ -131,7 +132,7 @@ static void put_quoted(struct pb_buf *buf, const char *text, size_t max_chars)
     struct pb_buf quiet;
 
     pb_buf_init(&quiet, PB_GITHUB_WORDS_MAX);
-    pb_github_text_quiet(&quiet, text, max_chars);
+    pb_github_quiet(&quiet, text, max_chars);
     buf->failed |= pb_buf_failed(&quiet);
     pb_buf_text(buf, "> ");
     for (const char *c = pb_buf_string(&quiet); *c; c++) {
@@ -228,7 +229,7 @@ static void put_summary(struct pb_buf *buf, const struct pb_github_story *story)
     if (!has(story->execution->summary) || !pb_execution_is_final(story->execution->status))
         return;
     pb_buf_text(buf, "\n---\n\n");
-    pb_github_text_quiet(buf, story->execution->summary, SUMMARY_CHARS);
+    pb_github_quiet(buf, story->execution->summary, SUMMARY_CHARS);
     pb_buf_char(buf, '\n');
 }
 
@@ -257,7 +258,7 @@ void pb_github_words_pull_title(struct pb_buf *buf, const struct pb_github_story
                         has(story->item->title) ? story->item->title : story->execution->title,
                         TITLE_CHARS);
     buf->failed |= pb_buf_failed(&line);
-    pb_github_text_quiet(buf, pb_buf_string(&line), TITLE_CHARS);
+    pb_github_quiet(buf, pb_buf_string(&line), TITLE_CHARS);
     pb_buf_release(&line);
     pb_buf_format(buf, " (#%lld)", (long long)story->item->number);
 }
@@ -302,7 +303,7 @@ static void put_done_and_checked(struct pb_buf *buf, const struct pb_github_stor
 
     pb_buf_init(&quiet, PB_GITHUB_WORDS_MAX);
     if (has(story->execution->summary))
-        pb_github_text_quiet(&quiet, story->execution->summary, SUMMARY_CHARS);
+        pb_github_quiet(&quiet, story->execution->summary, SUMMARY_CHARS);
     buf->failed |= pb_buf_failed(&quiet);
     summary = pb_buf_string(&quiet);
     checked = find_checked(summary);

@@ -2,7 +2,7 @@
  * What we say at GitHub, in the project's language: the one comment and the
  * pull request. Pure functions of the rows, so that the same state always
  * gives the same text. What models and strangers wrote is quieted first
- * (github_text.h) and stands at the end, where it can hide nothing.
+ * (github_quiet.h) and stands at the end, where it can hide nothing.
  */
 #ifndef PB_SERVER_SERVICES_GITHUB_WORDS_H
 #define PB_SERVER_SERVICES_GITHUB_WORDS_H

@@ -23,14 +23,6 @@ static const char *line(const char *text, size_t max_chars)
     return pb_buf_string(&buf);
 }
 
-static const char *quiet(const char *text)
-{
-    pb_buf_clear(&buf);
-    pb_github_text_quiet(&buf, text, 1000);
-    assert_false(pb_buf_failed(&buf));
-    return pb_buf_string(&buf);
-}
-
 static const char *mend(const char *json)
 {
     pb_buf_clear(&buf);
@@ -125,41 +117,6 @@ TEST(a_line_is_one_line)
     assert_string_equal(line("題名が長い", 3), "題名が…");
 }
 
-TEST(nobody_is_notified_and_nothing_closed)
-{
-    assert_string_equal(quiet("@alice please"), "@\u200balice please");
-    assert_string_equal(quiet("(@org/team)"), "(@\u200borg/team)");
-    assert_string_equal(quiet("mail@example.com"), "mail@example.com");
-    assert_string_equal(quiet("&#64;alice &#x40;alice"),
-                        "&\u200b#\u200b64;alice &\u200b#x40;alice");
-    assert_string_equal(quiet("&commat;alice &num;12"), "&\u200bcommat;alice &\u200bnum;12");
-    assert_string_equal(quiet("a && b &amp; c"), "a && b &amp; c");
-    assert_string_equal(quiet("ghp_0123456789abcdefghij@alice"), "[redacted]@\u200balice");
-    assert_string_equal(quiet("fixes GH-12, gh-7; nghp GH-x"),
-                        "fixes G\u200bH-12, g\u200bh-7; nghp GH-x");
-    assert_string_equal(quiet("Fixes #12, # 12, C#"), "Fixes #\u200b12, # 12, C#");
-    assert_string_equal(quiet("a<!-- poppo:item:x/issue-1 -->b"), "ab");
-}
-
-TEST(tokens_are_blanked)
-{
-    assert_string_equal(quiet("key sk-ant-api03-AAAABBBBCCCCDDDDEEEE end"), "key [redacted] end");
-    assert_string_equal(quiet("ghp_0123456789abcdefghij0123456789abcdef"), "[redacted]");
-    assert_string_equal(quiet("\"github_pat_11AAAA_bbbbbbbbbbbbbbbbbbb\""), "\"[redacted]\"");
-    assert_string_equal(quiet("ghp_short, sk-ant-"), "ghp_short, sk-ant-");
-}
-
-TEST(a_quiet_text_has_its_maximum_with_everything_added)
-{
-    char text[4001];
-
-    for (size_t i = 0; i < 4000; i += 2)
-        memcpy(text + i, "#1", 3);
-    pb_buf_clear(&buf);
-    pb_github_text_quiet(&buf, text, 1000);
-    assert_true(buf.len < 1000 * 2 + 200);
-}
-
 TEST(json_that_strict_readers_refuse_is_mended)
 {
     assert_string_equal(mend("{\"a\":\"x\\u0000y\"}"), "{\"a\":\"x\ufffdy\"}");
@@ -196,9 +153,6 @@ int main(void)
         cmocka_unit_test(a_long_text_is_cut_at_a_character_and_says_so),
         cmocka_unit_test(a_nul_does_not_end_the_text),
         cmocka_unit_test(a_line_is_one_line),
-        cmocka_unit_test(nobody_is_notified_and_nothing_closed),
-        cmocka_unit_test(tokens_are_blanked),
-        cmocka_unit_test(a_quiet_text_has_its_maximum_with_everything_added),
         cmocka_unit_test(json_that_strict_readers_refuse_is_mended),
     };
 
