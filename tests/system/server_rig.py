@@ -37,6 +37,7 @@ except ImportError:
 
 NODE_KEY = "ppn_" + "n" * 43
 PASSWORD = "correct horse battery"
+SESSION_ENDED = 4401  # PB_CLOSE_SESSION_ENDED
 
 # platform/wire/message.h
 TYPES = {
@@ -390,6 +391,11 @@ class Browser:
         wrong = openapi.findings(message, {"$ref": "#/components/schemas/LiveMessage"})
         assert not wrong, wrong
         return message
+
+    def expect_closed(self, timeout=10):
+        while self.socket.inbox.get(timeout=timeout) is not None:
+            pass
+        return self.socket.closed
 
     def expect(self, timeout=10, where=None, **members):
         seen = []

@@ -1,11 +1,12 @@
-"""Live data in the browser: topics, numbers, resuming, logs."""
+"""Live data in the browser: topics, numbers, resuming, logs, and the end of the session they belong to."""
 
 import json
 import socket
+import sqlite3
 
 import pytest
 
-from server_rig import Refused, Socket
+from server_rig import SESSION_ENDED, Refused, Socket
 from test_server_node import node  # noqa: F401 (a fixture)
 
 
@@ -22,6 +23,81 @@ def test_a_ticket_is_good_once(server):
     with pytest.raises(Refused) as refused:
         Socket(url + ticket, {"Origin": "https://evil.example"})
     assert refused.value.status == 403
+
+
+def change(server, sql):
+    """Behind the platform's back."""
+    with sqlite3.connect(server.folder / "data/platform/poppo.db", timeout=10) as db:
+        db.execute(sql)
+    db.close()
+
+
+def test_signing_out_closes_the_sessions_sockets_and_no_others(server):
+    mine = [server.browser() for _ in range(2)]
+    mine[0].subscribe("projects")
+    ticket = server.ok("POST", "/api/ws/ticket")["ticket"]
+    cookie = server.cookie
+    assert server.login().status == 200
+    other = server.browser()
+    other.subscribe("projects")
+    assert server.call("POST", "/api/auth/logout", headers={"Cookie": cookie}).status == 204
+    for browser in mine:
+        assert browser.expect_closed() == (SESSION_ENDED, "the session has ended; sign in again")
+    with pytest.raises(Refused) as refused:
+        Socket(f"{server.url.replace('http', 'ws')}/api/ws?ticket={ticket}")
+    assert refused.value.status == 401
+    server.project("after")
+    assert other.expect(type="event", topic="projects")["data"]["id"] == "after"
+
+
+def test_a_copied_cookie_closes_the_sessions_sockets(server):
+    browser = server.browser()
+    first = server.cookie
+    for _ in range(2):
+        server.keep_cookie(server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie}))
+    assert server.call("POST", "/api/auth/refresh", headers={"Cookie": first}).json["code"] == "session_reused"
+    assert browser.expect_closed()[0] == SESSION_ENDED
+
+
+@pytest.mark.parametrize("sql", ["UPDATE users SET disabled = 1", "UPDATE sessions SET revoked_at = 1", "UPDATE sessions SET expires_at = 1", "DELETE FROM sessions"])
+def test_a_session_that_ends_in_any_other_way_loses_its_sockets_too(server, sql):
+    browser = server.browser()
+    browser.subscribe("projects")
+    ticket = server.ok("POST", "/api/ws/ticket")["ticket"]
+    change(server, sql)
+    with pytest.raises(Refused) as refused:
+        Socket(f"{server.url.replace('http', 'ws')}/api/ws?ticket={ticket}")
+    assert refused.value.status == 401
+    assert browser.expect_closed()[0] == SESSION_ENDED
+
+
+def test_one_session_has_at_most_a_hundred_connections(server):
+    first = [server.browser() for _ in range(100)]
+    with pytest.raises(Refused) as refused:
+        server.browser()
+    assert refused.value.status == 429
+    assert server.login().status == 200
+    server.browser().subscribe("projects")
+    first[0].subscribe("projects")
+
+
+def test_one_session_cannot_use_up_the_tickets_of_others(server):
+    mine = server.ok("POST", "/api/ws/ticket")["ticket"]
+    assert server.login().status == 200
+    many = [server.ok("POST", "/api/ws/ticket")["ticket"] for _ in range(1100)]
+    url = f"{server.url.replace('http', 'ws')}/api/ws?ticket="
+    Socket(url + mine).close()
+    Socket(url + many[-1]).close()
+    with pytest.raises(Refused):
+        Socket(url + many[-30])
+
+
+def test_a_browser_that_asks_without_end_is_sent_away(server):
+    browser = server.browser()
+    for number in range(601):
+        browser.send({"op": "unsubscribe", "topic": f"project:p{number}"})
+    code, reason = browser.expect_closed()
+    assert code == 1008 and "too many messages" in reason
 
 
 def test_an_execution_is_watched_from_queue_to_end(server, node):  # noqa: F811

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -22,7 +23,9 @@
 enum {
     BROWSER_MESSAGE_MAX = 4096,
     BROWSER_QUEUE_MAX = 2 << 20,
-    BROWSERS_MAX = 5000,
+    MESSAGES_MAX =
+        600, /* of one browser in MESSAGES_MS: pages that come back subscribe to 100 topics */
+    MESSAGES_MS = 10 * 1000,
     CLOSE_GOING_AWAY = 1001,
     CLOSE_POLICY = 1008,
 };
@@ -46,10 +49,11 @@ int ws_ticket(struct pb_request *req, struct pb_error *err)
 
 struct browser {
     struct browser *next;
-    struct pb_platform *platform;
     struct pb_http_exchange *exchange; /* until accepted */
     struct pb_websocket *ws;
     struct pb_subscriber *subscriber;
+    int64_t messages_since; /* steady */
+    unsigned messages;
 };
 
 /* Loop thread only. */
@@ -100,14 +104,31 @@ static int handle(struct browser *browser, const struct pb_json *message, const 
     return 0;
 }
 
+/* Answering costs us more than asking costs them. */
+static bool is_too_quick(struct browser *browser)
+{
+    int64_t now = pb_clock_steady_ms();
+
+    if (now - browser->messages_since >= MESSAGES_MS) {
+        browser->messages_since = now;
+        browser->messages = 0;
+    }
+    return ++browser->messages > MESSAGES_MAX;
+}
+
 static void on_message(void *arg, struct pb_websocket *ws, bool is_text, const void *data,
                        size_t len)
 {
     struct browser *browser = arg;
     const char *topic = NULL;
+    struct pb_json *message;
     struct pb_error err;
-    struct pb_json *message = is_text ? pb_json_parse(data, len, &err) : NULL;
 
+    if (is_too_quick(browser)) {
+        pb_websocket_close(ws, CLOSE_POLICY, "too many messages; come back more slowly");
+        return;
+    }
+    message = is_text ? pb_json_parse(data, len, &err) : NULL;
     if (!message) {
         pb_websocket_close(ws, CLOSE_POLICY, "JSON texts only");
         return;
@@ -160,44 +181,64 @@ static void accept_browser(void *arg)
     };
     struct pb_error err;
 
-    if (is_stopping || browser_count >= BROWSERS_MAX) {
-        (void)pb_fail(&err, PB_ERROR_UNAVAILABLE, "too many live connections");
+    if (is_stopping) {
+        (void)pb_fail(&err, PB_ERROR_UNAVAILABLE, "the platform is stopping; try again soon");
         refuse(browser->exchange, 503, &err);
-        free(browser);
+        free_browser(browser);
         return;
     }
     browser->ws = pb_websocket_accept(browser->exchange, &options, &err);
     if (!browser->ws) {
         refuse(browser->exchange, 400, &err);
-        free(browser);
+        free_browser(browser);
         return;
     }
     browser->next = browsers;
     browsers = browser;
     browser_count++;
-    browser->subscriber = pb_subscriber_new(browser->platform->events, browser->ws);
-    if (!browser->subscriber)
-        pb_websocket_close(browser->ws, 1013, "out of memory");
+    pb_subscriber_attach(browser->subscriber, browser->ws);
+}
+
+/* First a subscriber, then a look at its session: an end that comes in between reaches the subscriber. */
+static struct pb_subscriber *subscriber_for(struct pb_request *req, const char *ticket,
+                                            struct pb_error *err)
+{
+    struct pb_platform *platform = req->platform;
+    struct pb_subscriber *subscriber;
+    struct pb_principal who;
+
+    if (pb_auth_ticket_use(platform->auth, ticket, req->arena, &who, err) < 0)
+        return NULL;
+    subscriber = pb_subscriber_new(platform->events, &who, err);
+    if (subscriber && pb_auth_session_check(platform->auth, who.session_id, who.user_id, err) < 0) {
+        pb_subscriber_free(subscriber);
+        return NULL;
+    }
+    return subscriber;
 }
 
 int live_connect(struct pb_request *req, struct pb_error *err)
 {
     const char *ticket = pb_request_query(req, "ticket");
-    struct pb_principal who;
+    struct pb_subscriber *subscriber;
     struct browser *browser;
 
     /* A page of another site could open a socket, but not with a ticket; the origin is looked at all the same. */
-    if (pb_cookie_check_origin(req->exchange, err) < 0 ||
-        pb_auth_ticket_use(req->platform->auth, ticket ? ticket : "", req->arena, &who, err) < 0)
+    if (pb_cookie_check_origin(req->exchange, err) < 0)
+        return -1;
+    subscriber = subscriber_for(req, ticket ? ticket : "", err);
+    if (!subscriber)
         return -1;
     browser = calloc(1, sizeof(*browser));
-    if (!browser)
+    if (!browser) {
+        pb_subscriber_free(subscriber);
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    browser->platform = req->platform;
+    }
     browser->exchange = req->exchange;
+    browser->subscriber = subscriber;
     if (!pb_loop_post(pb_http_loop(req->exchange), accept_browser, browser)) {
-        free(browser);
-        return pb_fail(err, PB_ERROR_UNAVAILABLE, "stopping");
+        free_browser(browser);
+        return pb_fail(err, PB_ERROR_UNAVAILABLE, "the platform is stopping; try again soon");
     }
     req->is_answered = true;
     return 0;
@@ -252,7 +293,7 @@ int node_connect(struct pb_request *req, struct pb_error *err)
     }
     if (!pb_loop_post(pb_http_loop(req->exchange), accept_node, arrival)) {
         free(arrival);
-        return pb_fail(err, PB_ERROR_UNAVAILABLE, "stopping");
+        return pb_fail(err, PB_ERROR_UNAVAILABLE, "the platform is stopping; try again soon");
     }
     req->is_answered = true;
     return 0;

@@ -276,35 +276,54 @@ static int ended(struct pb_error *err)
                           "this session has ended; sign in again");
 }
 
+/* The user of a session that is good. */
+static int user_of_session(struct pb_auth *auth, const char *session_id, int64_t user_id,
+                           struct pb_arena *arena, struct pb_user **ret_user, struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(auth->platform->store, err);
+    struct pb_session *session;
+
+    if (!db || pb_session_find(db, arena, session_id, &session, err) < 0)
+        return -1;
+    if (!session || session->revoked_at || session->expires_at <= pb_clock_wall_ms() ||
+        session->user_id != user_id)
+        return ended(err);
+    if (pb_user_load(db, arena, user_id, ret_user, err) < 0)
+        return err->code == PB_ERROR_NOT_FOUND ? ended(err) : -1;
+    return (*ret_user)->disabled ? ended(err) : 0;
+}
+
 int pb_auth_principal(struct pb_auth *auth, const char *access_token, struct pb_arena *arena,
                       struct pb_principal *ret, struct pb_error *err)
 {
-    struct pb_db *db = pb_store_reader(auth->platform->store, err);
-    int64_t now = pb_clock_wall_ms();
     struct pb_access_claims claims;
-    struct pb_session *session;
     struct pb_user *user;
 
-    if (!db ||
-        pb_access_token_read(auth->signing_key, access_token, now / 1000, arena, &claims, err) < 0)
+    if (pb_access_token_read(auth->signing_key, access_token, pb_clock_wall_ms() / 1000, arena,
+                             &claims, err) < 0 ||
+        user_of_session(auth, claims.session_id, claims.user_id, arena, &user, err) < 0)
         return -1;
-    if (pb_session_find(db, arena, claims.session_id, &session, err) < 0)
-        return -1;
-    if (!session || session->revoked_at || session->expires_at <= now ||
-        session->user_id != claims.user_id)
-        return ended(err);
-    if (pb_user_load(db, arena, claims.user_id, &user, err) < 0)
-        return err->code == PB_ERROR_NOT_FOUND ? ended(err) : -1;
-    if (user->disabled)
-        return ended(err);
     *ret = (struct pb_principal){
         .user_id = user->id,
         .username = user->username,
         .role = user->role,
         .language = user->language,
-        .session_id = session->id,
+        .session_id = claims.session_id,
     };
     return 0;
+}
+
+int pb_auth_session_check(struct pb_auth *auth, const char *session_id, int64_t user_id,
+                          struct pb_error *err)
+{
+    struct pb_arena arena;
+    struct pb_user *user;
+    int r;
+
+    pb_arena_init(&arena, 64 << 10);
+    r = user_of_session(auth, session_id, user_id, &arena, &user, err);
+    pb_arena_release(&arena);
+    return r;
 }
 
 struct language {
@@ -338,20 +357,30 @@ int pb_auth_set_language(struct pb_auth *auth, int64_t user_id, const char *lang
 
 /* --- tickets ---------------------------------------------------------------------------------------------- */
 
-/* A free or expired place, else the oldest. */
-static struct ticket *ticket_place(struct pb_auth *auth, int64_t now)
+/* A session's own oldest when it has its share, else a free or expired place, else the oldest of all. */
+static struct ticket *ticket_place(struct pb_auth *auth, const char *session_id, int64_t now)
 {
-    struct ticket *oldest = &auth->tickets[0];
+    struct ticket *oldest = &auth->tickets[0], *own = NULL, *unused = NULL;
+    size_t own_count = 0;
 
     for (size_t i = 0; i < TICKETS_MAX; i++) {
         struct ticket *ticket = &auth->tickets[i];
 
-        if (!ticket->username || ticket->expires_at <= now)
-            return ticket;
+        if (!ticket->username || ticket->expires_at <= now) {
+            unused = ticket;
+            continue;
+        }
         if (ticket->expires_at < oldest->expires_at)
             oldest = ticket;
+        if (strcmp(ticket->session_id, session_id) != 0)
+            continue;
+        own_count++;
+        if (!own || ticket->expires_at < own->expires_at)
+            own = ticket;
     }
-    return oldest;
+    if (own_count >= TICKETS_PER_SESSION_MAX)
+        return own;
+    return unused ? unused : oldest;
 }
 
 int pb_auth_ticket_new(struct pb_auth *auth, const struct pb_principal *who, struct pb_arena *arena,
@@ -371,7 +400,7 @@ int pb_auth_ticket_new(struct pb_auth *auth, const struct pb_principal *who, str
     pb_sha256(text, strlen(text), made.hash);
     made.expires_at = now + PB_WS_TICKET_SECONDS * 1000;
     (void)pthread_mutex_lock(&auth->lock);
-    place = ticket_place(auth, now);
+    place = ticket_place(auth, who->session_id, now);
     forget_ticket(place);
     *place = made;
     (void)pthread_mutex_unlock(&auth->lock);

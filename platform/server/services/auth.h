@@ -5,7 +5,8 @@
  * token (JWT, HS256, 10 minutes, in memory) that names the session, and a
  * refresh token (cookie, HttpOnly, SameSite=Strict) that is replaced at every
  * use. A refresh token used twice means that somebody has a copy: the session
- * ends for both. A token is worth nothing once its session row is revoked.
+ * ends for both. A token is worth nothing once its session row is revoked,
+ * and neither is a ticket; live connections of the session are closed.
  *
  * Passwords: argon2id, the same time for unknown names. After five failures
  * an account+address pair waits 1, 2, 4 … 300 s (kept in memory).
@@ -85,7 +86,12 @@ int pb_auth_set_language(struct pb_auth *auth, int64_t user_id, const char *lang
 int pb_auth_principal(struct pb_auth *auth, const char *access_token, struct pb_arena *arena,
                       struct pb_principal *ret, struct pb_error *err) PB_MUST_CHECK;
 
-/* One-time ticket for a WebSocket, 30 s. */
+/* Is this session still that user's, and good? UNAUTHENTICATED "session_ended". */
+int pb_auth_session_check(struct pb_auth *auth, const char *session_id, int64_t user_id,
+                          struct pb_error *err) PB_MUST_CHECK;
+
+/* One-time ticket for a WebSocket, 30 s; the oldest of a session's more than 20 are forgotten. Using it says whose it
+ * is, not whether the session is still good: ask pb_auth_session_check() once its end would be noticed. */
 int pb_auth_ticket_new(struct pb_auth *auth, const struct pb_principal *who, struct pb_arena *arena,
                        const char **ret_ticket, struct pb_error *err) PB_MUST_CHECK;
 int pb_auth_ticket_use(struct pb_auth *auth, const char *ticket, struct pb_arena *arena,

@@ -11,7 +11,7 @@
 struct pb_db;
 struct pb_login_delay;
 
-enum { TICKETS_MAX = 1000 };
+enum { TICKETS_MAX = 1000, TICKETS_PER_SESSION_MAX = 20 };
 
 struct ticket {
     uint8_t hash[PB_SHA256_BYTES];

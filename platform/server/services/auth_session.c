@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "server/services/access_token.h"
 #include "server/services/auth_private.h"
+#include "server/services/events.h"
 #include "server/services/platform.h"
 #include "server/store/identity_store.h"
 #include "server/store/store.h"
@@ -272,7 +273,10 @@ int pb_auth_refresh(struct pb_auth *auth, const char *refresh_token,
     if (pb_store_write(auth->platform->store, rotate, &rotation, err) < 0)
         return -1;
     if (rotation.reused) {
-        pb_log_warn("auth", "address=%s a refresh token was used twice; its session has ended",
+        pb_events_session_ended(auth->platform->events, session_id);
+        pb_log_warn("auth",
+                    "address=%s a refresh token was used twice: somebody has a copy of the cookie, "
+                    "so its session has ended; its user signs in again",
                     client->address);
         return pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "session_reused",
                               "this session was used from two places and has ended; sign in again");
@@ -303,5 +307,10 @@ int pb_auth_logout(struct pb_auth *auth, const char *refresh_token, struct pb_er
     if (session_id && strlen(session_id) < sizeof(id))
         memcpy(id, session_id, strlen(session_id) + 1);
     pb_arena_release(&arena);
-    return id[0] ? pb_store_write(auth->platform->store, revoke, id, err) : 0;
+    if (!id[0])
+        return 0;
+    if (pb_store_write(auth->platform->store, revoke, id, err) < 0)
+        return -1;
+    pb_events_session_ended(auth->platform->events, id);
+    return 0;
 }

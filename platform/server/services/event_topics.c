@@ -82,15 +82,20 @@ struct topic *pb_topic_find(struct pb_events *events, const char *name)
     return NULL;
 }
 
+static void forget_idle(struct pb_events *events, int64_t before_ms);
+
 static struct topic *find_or_make(struct pb_events *events, const char *name)
 {
     struct topic *topic = pb_topic_find(events, name);
 
     if (topic)
         return topic;
-    topic = calloc(1, sizeof(*topic));
+    if (events->topic_count >= TOPICS_MAX)
+        forget_idle(events, INT64_MAX);
+    topic = events->topic_count < TOPICS_MAX ? calloc(1, sizeof(*topic)) : NULL;
     if (!topic)
         return NULL;
+    events->topic_count++;
     memcpy(topic->name, name, strlen(name) + 1);
     topic->seq = pb_clock_wall_ms();
     topic->ring_from = topic->seq + 1;
@@ -105,6 +110,22 @@ static void free_topic(struct topic *topic)
         if (topic->ring[i])
             pb_websocket_frame_unref(topic->ring[i]);
     free(topic);
+}
+
+/* Those that nobody watches since before then. */
+static void forget_idle(struct pb_events *events, int64_t before_ms)
+{
+    for (struct topic **at = &events->topics; *at;) {
+        struct topic *topic = *at;
+
+        if (topic->subscribers > 0 || topic->idle_since > before_ms) {
+            at = &topic->next;
+            continue;
+        }
+        *at = topic->next;
+        events->topic_count--;
+        free_topic(topic);
+    }
 }
 
 static struct interest *interest_in(struct pb_subscriber *subscriber, const struct topic *topic)
@@ -223,16 +244,7 @@ void pb_topics_tidy(struct pb_events *events, int64_t now_ms)
 {
     for (struct pb_subscriber *s = events->subscribers; s; s = s->next)
         catch_up(s);
-    for (struct topic **at = &events->topics; *at;) {
-        struct topic *topic = *at;
-
-        if (topic->subscribers > 0 || now_ms - topic->idle_since < LINGER_MS) {
-            at = &topic->next;
-            continue;
-        }
-        *at = topic->next;
-        free_topic(topic);
-    }
+    forget_idle(events, now_ms - LINGER_MS);
 }
 
 void pb_topics_refetch_all(struct pb_events *events)
@@ -254,49 +266,12 @@ void pb_topics_free(struct pb_events *events)
     }
 }
 
-/* --- subscribers ------------------------------------------------------------------------------------------ */
+/* --- who watches which ------------------------------------------------------------------------------------------ */
 
-struct pb_subscriber *pb_subscriber_new(struct pb_events *events, struct pb_websocket *ws)
-{
-    struct pb_subscriber *subscriber = calloc(1, sizeof(*subscriber));
-
-    if (!subscriber)
-        return NULL;
-    subscriber->events = events;
-    subscriber->ws = ws;
-    pb_websocket_ref(ws);
-    (void)pthread_mutex_lock(&events->lock);
-    subscriber->next = events->subscribers;
-    events->subscribers = subscriber;
-    (void)pthread_mutex_unlock(&events->lock);
-    return subscriber;
-}
-
-static void leave(struct topic *topic)
+void pb_topic_leave(struct topic *topic)
 {
     if (--topic->subscribers == 0)
         topic->idle_since = pb_clock_steady_ms();
-}
-
-void pb_subscriber_free(struct pb_subscriber *subscriber)
-{
-    struct pb_events *events;
-
-    if (!subscriber)
-        return;
-    events = subscriber->events;
-    (void)pthread_mutex_lock(&events->lock);
-    for (struct pb_subscriber **at = &events->subscribers; *at; at = &(*at)->next)
-        if (*at == subscriber) {
-            *at = subscriber->next;
-            break;
-        }
-    for (size_t i = 0; i < subscriber->count; i++)
-        leave(subscriber->interests[i].topic);
-    (void)pthread_mutex_unlock(&events->lock);
-    pb_websocket_unref(subscriber->ws);
-    free(subscriber->interests);
-    free(subscriber);
 }
 
 static bool is_topic(const char *name)
@@ -375,12 +350,14 @@ int pb_subscriber_subscribe(struct pb_subscriber *subscriber, const char *topic,
     struct pb_events *events = subscriber->events;
     struct interest *interest = NULL;
     struct topic *found;
+    bool has_ended;
 
     if (strlen(topic) >= TOPIC_MAX || !is_topic(topic))
         return pb_fail_reason(err, PB_ERROR_INVALID, "unknown_topic", "there is no topic '%.60s'",
                               topic);
     (void)pthread_mutex_lock(&events->lock);
-    found = find_or_make(events, topic);
+    has_ended = subscriber->has_ended;
+    found = has_ended ? NULL : find_or_make(events, topic);
     if (found)
         interest = add_interest(subscriber, found);
     if (interest)
@@ -388,6 +365,12 @@ int pb_subscriber_subscribe(struct pb_subscriber *subscriber, const char *topic,
     else if (found && found->subscribers == 0)
         found->idle_since = pb_clock_steady_ms();
     (void)pthread_mutex_unlock(&events->lock);
+    if (has_ended)
+        return pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "session_ended",
+                              "the session has ended; sign in again");
+    if (!found)
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "topics",
+                              "too many topics are watched by everybody together; try again later");
     if (!interest)
         return pb_fail(err, PB_ERROR_LIMITED, "at most %d topics at once", INTERESTS_MAX);
     send_first_head(subscriber, topic);
@@ -402,7 +385,7 @@ void pb_subscriber_unsubscribe(struct pb_subscriber *subscriber, const char *top
     for (size_t i = 0; i < subscriber->count; i++) {
         if (strcmp(subscriber->interests[i].topic->name, topic) != 0)
             continue;
-        leave(subscriber->interests[i].topic);
+        pb_topic_leave(subscriber->interests[i].topic);
         subscriber->interests[i] = subscriber->interests[--subscriber->count];
         break;
     }

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "server/services/auth.h"
 #include "server/services/events_private.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
@@ -21,7 +22,7 @@
 #include "server/store/project_store.h"
 #include "server/store/store.h"
 
-enum { OBJECT_MAX = 1 << 20, ARENA_MAX = 4 << 20, IDLE_MS = 10 * 1000 };
+enum { OBJECT_MAX = 1 << 20, ARENA_MAX = 4 << 20, IDLE_MS = 2500, SESSIONS_MS = 2500 };
 
 /* One tick's work, taken out from under the lock. */
 struct batch {
@@ -307,6 +308,27 @@ static void tell_all(struct pb_events *events, struct batch *batch)
     (void)pthread_mutex_unlock(&events->lock);
 }
 
+/* Are those who watch still signed in? What ends a session here says so at once; this finds the rest. */
+static void check_sessions(struct pb_events *events)
+{
+    size_t count;
+    struct watcher *watchers = pb_watchers(events, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct pb_error err;
+
+        if (pb_auth_session_check(events->platform->auth, watchers[i].session_id,
+                                  watchers[i].user_id, &err) == 0)
+            continue;
+        if (err.code == PB_ERROR_UNAUTHENTICATED)
+            pb_events_session_ended(events, watchers[i].session_id);
+        else
+            pb_log_fail(PB_LOG_WARN, "events", &err,
+                        "cannot see whether a live connection's session is still good");
+    }
+    free(watchers);
+}
+
 static void wait_until(struct pb_events *events, int64_t steady_ms)
 {
     struct timespec at = {.tv_sec = steady_ms / 1000, .tv_nsec = steady_ms % 1000 * 1000000};
@@ -349,13 +371,17 @@ static void run(void *arg)
 {
     struct pb_events *events = arg;
     struct batch batch = {.dirty = calloc(DIRTY_MAX, sizeof(struct dirty))};
-    int64_t last_ms = 0;
+    int64_t last_ms = 0, sessions_ms = 0;
     bool go_on = batch.dirty != NULL;
 
     while (go_on) {
         go_on = take(events, last_ms, &batch);
         last_ms = pb_clock_steady_ms();
         tell_all(events, &batch);
+        if (last_ms >= sessions_ms + SESSIONS_MS) {
+            check_sessions(events);
+            sessions_ms = last_ms;
+        }
     }
     free(batch.dirty);
 }

@@ -1,4 +1,4 @@
-/* What events.c (what changed) and event_topics.c (who is told) share. */
+/* What events.c (what changed), event_topics.c (who is told) and event_subscribers.c (who is there) share. */
 #ifndef PB_SERVER_SERVICES_EVENTS_PRIVATE_H
 #define PB_SERVER_SERVICES_EVENTS_PRIVATE_H
 
@@ -11,11 +11,13 @@
 
 enum {
     TOPIC_MAX = 80, /* "execution:" and a ULID, "project:" and a slug */
-    RING = 64,      /* events a topic keeps for those who come back */
+    SESSION_MAX = 64,
+    RING = 64, /* events a topic keeps for those who come back */
     DIRTY_MAX = 512,
     LOG_QUEUE_MAX = 8 << 20,
     TICK_MS = 50,
     LINGER_MS = 60 * 1000, /* a topic nobody watches is kept so long */
+    TOPICS_MAX = 10000,    /* more, and those nobody watches go at once */
 };
 
 struct topic {
@@ -35,10 +37,18 @@ struct interest {
     int64_t gap_from, gap_to; /* log lines that could not be queued; empty when equal */
 };
 
+/* Whose a connection is. */
+struct watcher {
+    int64_t user_id;
+    char session_id[SESSION_MAX];
+};
+
 struct pb_subscriber {
     struct pb_subscriber *next;
     struct pb_events *events;
-    struct pb_websocket *ws; /* our reference */
+    struct watcher watcher;
+    bool has_ended;          /* its session: it is told nothing more */
+    struct pb_websocket *ws; /* our reference; NULL until it is there */
     struct interest *interests;
     size_t count;
 };
@@ -67,7 +77,9 @@ struct pb_events {
     pthread_cond_t wake;
     bool is_stopping;
     struct topic *topics;
+    size_t topic_count;
     struct pb_subscriber *subscribers;
+    size_t subscriber_count;
     struct dirty dirty[DIRTY_MAX];
     size_t dirty_count;
     bool dirty_lost; /* more changed than fits: everybody refetches */
@@ -85,9 +97,14 @@ void pb_topic_send_log(struct pb_events *events, struct topic *topic, int64_t fr
                        const char *text, size_t len);
 void pb_topic_send_head(struct pb_events *events, struct topic *topic, int64_t lines, int64_t bytes,
                         bool complete);
+/* One watches it less. */
+void pb_topic_leave(struct topic *topic);
 /* Tries again what did not fit; forgets topics nobody came back to. */
 void pb_topics_tidy(struct pb_events *events, int64_t now_ms);
 void pb_topics_refetch_all(struct pb_events *events);
 void pb_topics_free(struct pb_events *events);
+
+/* Without the lock: who is connected, to be freed. NULL when there is nobody or memory is short. */
+struct watcher *pb_watchers(struct pb_events *events, size_t *ret_count);
 
 #endif
