@@ -91,15 +91,15 @@ TEST(a_failure_says_why_and_what_now)
     execution.status = PB_EXECUTION_FAILED;
     execution.reason_kind = "auth";
     execution.reason = "HTTP 401, said @proxy";
-    assert_string_equal(comment(), MARKS
-                        "**❌ Failed** · [log and details](https://poppo.example/executions/" ID
-                        ")\n\n"
-                        "The Claude API key was not accepted.\n\n"
-                        "> HTTP 401, said @" ZWSP "proxy\n\n"
-                        "**What now:** Enter a valid key in the project's settings, then retry.\n\n"
-                        "<sub>Execution #" ZWSP
-                        "3 · requested by `alice` · attempt 2 · `claude-sonnet` · 7 turns · cost "
-                        "$0.1235 · 3 min 5 s</sub>\n");
+    assert_string_equal(
+        comment(),
+        MARKS "**❌ Failed** · [log and details](https://poppo.example/executions/" ID ")\n\n"
+              "The Claude API key was not accepted.\n\n"
+              "> HTTP 401, said @" ZWSP "proxy\n\n"
+              "**What now:** Enter a valid key in the project's settings, then re-run.\n\n"
+              "<sub>Execution #" ZWSP
+              "3 · requested by `alice` · attempt 2 · `claude-sonnet` · 7 turns · cost "
+              "$0.1235 · 3 min 5 s</sub>\n");
 }
 
 TEST(a_question_is_quoted_and_says_how_to_answer)
