@@ -376,9 +376,9 @@ void pb_attempt_cancel(struct pb_attempt *attempt, const char *reason)
         return;
     attempt->facts.was_cancelled = true;
     if (*reason && strcmp(reason, "cancelled") != 0)
-        pb_attempt_say(attempt, 's', "stopping: %s", reason);
+        pb_attempt_say(attempt, 's', "stopping the run: %s", reason);
     else
-        pb_attempt_say(attempt, 's', "stopping, as asked");
+        pb_attempt_say(attempt, 's', "stopping the run");
     pb_attempt_store(attempt);
     pb_attempt_stop_steps(attempt);
     if (attempt->state == PB_ATTEMPT_RUNNING)
