@@ -35,6 +35,16 @@ def test_the_live_check_tells_good_from_bad(platform, github):
     assert not ok and "error" in states.values()
 
 
+def test_the_live_check_tells_when_a_project_has_the_repository(platform, github):
+    assert "project" not in checks(platform)[1]
+    project = platform.project()["id"]
+    for typed in ({}, {"github_owner": "OCTO", "github_api_url": github.url + "/"}):
+        ok, states = checks(platform, **typed)
+        assert not ok and states["project"] == "error", typed
+    ok, states = checks(platform, project=project)  # its own settings
+    assert ok and "project" not in states
+
+
 def test_a_wrong_claude_key_is_told_before_the_project_exists(platform):
     answer = platform.api("POST", "/api/checks/claude", {"anthropic_api_key": "sk-ant-wrong"})
     assert answer["ok"] is False and any(c["name"] == "key" and c["state"] == "error" for c in answer["checks"])

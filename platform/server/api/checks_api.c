@@ -62,21 +62,22 @@ static int secret_of(struct pb_request *req, const char *name, char **ret_secret
 }
 
 /* A saved secret goes only where its project says: nobody may have it sent to a server of their own. */
-static int address_of(struct pb_request *req, const char *secret_name, const char *given,
+static int address_of(struct pb_request *req, const char *secret_name, const char *name,
                       const char *(*of_project)(const struct pb_project *project),
                       const char *otherwise, const char **ret_url, struct pb_error *err)
 {
     const char *project_id = pb_json_text(req->body, "project", "");
+    const char *given = pb_request_url(req, pb_json_text(req->body, name, ""));
     struct pb_project *project;
     const char *saved;
 
-    *ret_url = given && *given ? given : otherwise;
+    *ret_url = given ? given : otherwise;
     if (*pb_json_text(req->body, secret_name, "") || !*project_id)
         return 0;
     if (pb_project_get(req->platform, project_id, req->arena, &project, err) < 0)
         return -1;
     saved = of_project(project) ? of_project(project) : otherwise;
-    if (given && *given && strcmp(given, saved) != 0)
+    if (given && strcmp(given, saved) != 0)
         return pb_fail_reason(err, PB_ERROR_INVALID, "secret_needed",
                               "enter the key again to try it at another address");
     *ret_url = saved;
@@ -91,6 +92,35 @@ static const char *github_url_of(const struct pb_project *project)
 static const char *claude_url_of(const struct pb_project *project)
 {
     return project->anthropic_base_url;
+}
+
+/* GitHub knows nothing of other projects: a row of our own when one of them has this repository. */
+static int add_rival(struct pb_request *req, const struct pb_github_check_request *wish,
+                     struct pb_github_check *check, struct pb_error *err)
+{
+    const struct pb_project project = {
+        .id = pb_json_text(req->body, "project", ""),
+        .github_api_url = wish->api_url,
+        .github_owner = wish->owner,
+        .github_repo = wish->repo,
+    };
+    char rival[PB_LIMIT_PROJECT_ID + 1];
+
+    if (pb_project_taken_by(req->platform, &project, rival, err) < 0)
+        return -1;
+    if (!*rival)
+        return 0;
+    check->ok = false;
+    check->rows[check->count++] = (struct pb_check_row){
+        .name = "project",
+        .state = "error",
+        .message_en = pb_request_text(req, "The project '%s' has this repository already.", rival),
+        .message_ja =
+            pb_request_text(req, "このリポジトリには、すでにプロジェクト「%s」があります。", rival),
+        .fix_en = "Use that project, or choose another repository.",
+        .fix_ja = "そのプロジェクトを使うか、別のリポジトリを指定してください。",
+    };
+    return 0;
 }
 
 static void put_repository(struct pb_json_writer *w, const struct pb_github_check *check)
@@ -118,12 +148,13 @@ int checks_github(struct pb_request *req, struct pb_error *err)
     char *token = NULL;
     int r = -1;
 
-    if (address_of(req, PB_SECRET_GITHUB_TOKEN, pb_json_text(req->body, "github_api_url", NULL),
-                   github_url_of, req->platform->settings.github_api_url, &wish.api_url, err) < 0 ||
+    if (address_of(req, PB_SECRET_GITHUB_TOKEN, "github_api_url", github_url_of,
+                   req->platform->settings.github_api_url, &wish.api_url, err) < 0 ||
         secret_of(req, PB_SECRET_GITHUB_TOKEN, &token, err) < 0)
         goto out;
     wish.token = token;
-    if (pb_github_check(req->platform->github, &wish, req->arena, &check, err) < 0)
+    if (pb_github_check(req->platform->github, &wish, req->arena, &check, err) < 0 ||
+        add_rival(req, &wish, &check, err) < 0)
         goto out;
     pb_json_begin_object(&req->json, NULL);
     pb_json_put_bool(&req->json, "ok", check.ok);
@@ -143,8 +174,7 @@ int checks_claude(struct pb_request *req, struct pb_error *err)
     char *key = NULL;
     int r = -1;
 
-    if (address_of(req, PB_SECRET_ANTHROPIC_API_KEY,
-                   pb_json_text(req->body, "anthropic_base_url", NULL), claude_url_of,
+    if (address_of(req, PB_SECRET_ANTHROPIC_API_KEY, "anthropic_base_url", claude_url_of,
                    req->platform->settings.anthropic_base_url, &url, err) < 0 ||
         secret_of(req, PB_SECRET_ANTHROPIC_API_KEY, &key, err) < 0 ||
         pb_claude_check(req->platform->http, url, key, pb_json_text(req->body, "model", ""),

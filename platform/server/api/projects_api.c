@@ -102,15 +102,6 @@ static const struct {
     MEMBER("allow_workflow_files", BOOLEAN, allow_workflow_files),
 };
 
-static const char *url_of(struct pb_request *req, const char *text)
-{
-    size_t len = strlen(text);
-
-    while (len > 0 && text[len - 1] == '/')
-        len--;
-    return len > 0 ? pb_arena_bytes(req->arena, text, len) : NULL;
-}
-
 static const char *list_of(struct pb_request *req, const struct pb_json *list)
 {
     struct pb_buf text;
@@ -142,7 +133,7 @@ static void set_member(struct pb_request *req, void *member, enum member_kind ki
         *(const char **)member = *text ? text : NULL;
         break;
     case MEMBER_URL:
-        *(const char **)member = url_of(req, text);
+        *(const char **)member = pb_request_url(req, text);
         break;
     case MEMBER_LIST:
         *(const char **)member = list_of(req, value);

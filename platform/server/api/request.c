@@ -75,6 +75,15 @@ int pb_request_limit(struct pb_request *req, size_t *ret_limit, struct pb_error 
     return 0;
 }
 
+const char *pb_request_url(struct pb_request *req, const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0 && text[len - 1] == '/')
+        len--;
+    return len > 0 ? pb_arena_bytes(req->arena, text, len) : NULL;
+}
+
 const char *pb_request_text(struct pb_request *req, const char *fmt, ...)
 {
     char text[512];

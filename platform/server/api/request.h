@@ -68,6 +68,8 @@ int pb_request_query_int(struct pb_request *req, const char *name, int64_t low, 
 /* `limit` (1–200, 50). */
 int pb_request_limit(struct pb_request *req, size_t *ret_limit, struct pb_error *err) PB_MUST_CHECK;
 
+/* An address as people type it, without slashes at the end; NULL when there is nothing left. */
+const char *pb_request_url(struct pb_request *req, const char *text);
 /* Formats into the arena; "" past its limit. */
 const char *pb_request_text(struct pb_request *req, const char *fmt, ...) PB_PRINTF(2, 3);
 void pb_request_client(struct pb_request *req, struct pb_client_info *ret);

@@ -96,6 +96,14 @@ int pb_project_get(struct pb_platform *platform, const char *id, struct pb_arena
     return 0;
 }
 
+int pb_project_taken_by(struct pb_platform *platform, const struct pb_project *project,
+                        char ret_id[PB_LIMIT_PROJECT_ID + 1], struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+
+    return db ? pb_project_rival(db, project, ret_id, err) : -1;
+}
+
 /* --- create ----------------------------------------------------------------------------------------------- */
 
 /* The suggested id, else "site-2", "site-3" … Ids of deleted projects stay taken: they name folders. */

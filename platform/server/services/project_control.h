@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "model/limits.h"
 
 struct pb_platform;
 struct pb_principal;
@@ -22,6 +23,9 @@ struct pb_project;
 /* As it is now; NOT_FOUND also for a deleted one. */
 int pb_project_get(struct pb_platform *platform, const char *id, struct pb_arena *arena,
                    struct pb_project **ret_project, struct pb_error *err) PB_MUST_CHECK;
+/* The id of another project that has this one's repository; "" = it is free. */
+int pb_project_taken_by(struct pb_platform *platform, const struct pb_project *project,
+                        char ret_id[PB_LIMIT_PROJECT_ID + 1], struct pb_error *err) PB_MUST_CHECK;
 
 /* Secrets that come with a change; NULL = keep what is there. */
 struct pb_project_secrets {

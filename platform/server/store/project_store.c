@@ -1,8 +1,8 @@
 #include "server/store/project_store.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "model/limits.h"
 #include "server/store/db_private.h"
 
 #define P(kind, member) PB_COLUMN(kind, struct pb_project, member)
@@ -90,32 +90,44 @@ static void put_select(struct pb_buf *sql)
 
 /* --- writing ------------------------------------------------------------------------------------- */
 
-/* Says which of the two unique rules is broken, before the engine says it less clearly. */
-static int check_free(struct pb_db *db, const struct pb_project *project, struct pb_error *err)
+int pb_project_rival(struct pb_db *db, const struct pb_project *project,
+                     char ret_id[PB_LIMIT_PROJECT_ID + 1], struct pb_error *err)
 {
     static const char SQL[] = "SELECT id FROM projects WHERE github_api_url = ?1 AND "
                               "lower(github_owner) = lower(?2) AND lower(github_repo) = lower(?3) "
                               "AND status <> 'deleted' AND id <> ?4";
-    struct pb_rows *rows;
+    struct pb_rows *rows =
+        pb_db_query(db, SQL,
+                    PB_VALUES(T(project->github_api_url), T(project->github_owner),
+                              T(project->github_repo), T(project->id)),
+                    err);
     int r;
 
-    if (project->status == PB_PROJECT_DELETED)
-        return 0;
-    rows = pb_db_query(db, SQL,
-                       PB_VALUES(T(project->github_api_url), T(project->github_owner),
-                                 T(project->github_repo), T(project->id)),
-                       err);
     if (!rows)
         return -1;
     r = pb_rows_next(rows, err);
-    if (r > 0) {
-        pb_fail_field(err, "github_repo", "%s/%s belongs to project '%s' already",
-                      project->github_owner, project->github_repo, pb_rows_text(rows, 0));
-        err->code = PB_ERROR_CONFLICT;
-        memcpy(err->reason, "repository_taken", sizeof("repository_taken"));
-    }
+    if (r >= 0)
+        (void)snprintf(ret_id, PB_LIMIT_PROJECT_ID + 1, "%s", r ? pb_rows_text(rows, 0) : "");
     pb_rows_end(rows);
-    return r == 0 ? 0 : -1;
+    return r < 0 ? -1 : 0;
+}
+
+/* Says which of the two unique rules is broken, before the engine says it less clearly. */
+static int check_free(struct pb_db *db, const struct pb_project *project, struct pb_error *err)
+{
+    char rival[PB_LIMIT_PROJECT_ID + 1];
+
+    if (project->status == PB_PROJECT_DELETED)
+        return 0;
+    if (pb_project_rival(db, project, rival, err) < 0)
+        return -1;
+    if (!*rival)
+        return 0;
+    pb_fail_field(err, "github_repo", "%s/%s belongs to project '%s' already",
+                  project->github_owner, project->github_repo, rival);
+    err->code = PB_ERROR_CONFLICT;
+    memcpy(err->reason, "repository_taken", sizeof("repository_taken"));
+    return -1;
 }
 
 int pb_project_insert(struct pb_db *db, const struct pb_project *project, struct pb_error *err)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "model/env_var.h"
 #include "model/execution.h"
+#include "model/limits.h"
 #include "model/project.h"
 #include "server/store/db.h"
 #include "server/store/page.h"
@@ -31,6 +32,9 @@ struct pb_project_filter {
  * other project's id in the message). version becomes 1. */
 int pb_project_insert(struct pb_db *db, const struct pb_project *project,
                       struct pb_error *err) PB_MUST_CHECK;
+/* The id of the other project that has this one's repository (same API address); "" = it is free. */
+int pb_project_rival(struct pb_db *db, const struct pb_project *project,
+                     char ret_id[PB_LIMIT_PROJECT_ID + 1], struct pb_error *err) PB_MUST_CHECK;
 /* NOT_FOUND, reason "project_not_found". Deleted ones are found. */
 int pb_project_load(struct pb_db *db, struct pb_arena *arena, const char *id,
                     struct pb_project **ret_project, struct pb_error *err) PB_MUST_CHECK;
