@@ -83,8 +83,8 @@ static int open_store(struct serve *serve, struct pb_error *err)
 
     (void)snprintf(database, sizeof(database), "%s/platform/poppo.db", serve->settings->data_dir);
     (void)snprintf(logs, sizeof(logs), "%s/platform/logs", serve->settings->data_dir);
-    platform->store =
-        pb_store_open(&(struct pb_store_options){.path = database, .app_version = PB_VERSION}, err);
+    platform->store = pb_store_open(
+        &(struct pb_store_options){.database = database, .app_version = PB_VERSION}, err);
     if (!platform->store)
         return -1;
     platform->log_store = pb_log_store_open(&(struct pb_log_store_options){.dir = logs}, err);

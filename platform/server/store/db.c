@@ -1,323 +1,375 @@
-/* What is the same for every engine: values, rows as structs, SQL pieces, cursors. */
-#include <assert.h>
+/* Passes statements on to the engine; keeps the prepared ones, and what is the rule for every engine. */
+#include "server/store/db.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "model/limits.h"
-#include "server/store/db_private.h"
+#include "server/store/db_engine.h"
 
-struct pb_value pb_value_int(int64_t number)
+/* --- databases ---------------------------------------------------------------------------------- */
+
+bool pb_database_is_address(const char *text)
 {
-    return (struct pb_value){.kind = PB_VALUE_INT, .number = number};
+    return pb_text_starts(text, "postgresql://") || pb_text_starts(text, "postgres://");
 }
 
-struct pb_value pb_value_time(int64_t ms)
+struct pb_database *pb_database_new(const struct pb_database_options *options, struct pb_error *err)
 {
-    return ms == 0 ? (struct pb_value){.kind = PB_VALUE_NULL} : pb_value_int(ms);
+    return pb_sqlite_database(options, err);
 }
 
-struct pb_value pb_value_text(const char *text)
+void pb_database_free(struct pb_database *database)
 {
-    if (!text)
-        return (struct pb_value){.kind = PB_VALUE_NULL};
-    return (struct pb_value){.kind = PB_VALUE_TEXT, .data = text, .len = strlen(text)};
+    if (!database)
+        return;
+    free(database->name);
+    database->engine->forget(database);
 }
 
-struct pb_value pb_value_bytes(const void *data, size_t len)
+const char *pb_database_name(const struct pb_database *database)
 {
-    return (struct pb_value){.kind = PB_VALUE_BYTES, .data = data, .len = len};
+    return database->name;
 }
 
-int pb_fail_arena(struct pb_error *err)
+struct pb_db *pb_db_open(struct pb_database *database, enum pb_db_mode mode, struct pb_error *err)
 {
-    return pb_fail_reason(err, PB_ERROR_LIMITED, "too_much_data",
-                          "the answer is too large for one request");
+    struct pb_db *db = database->engine->open(database, mode, err);
+
+    if (!db)
+        pb_fail_in(err, "open %s", database->name);
+    return db;
 }
 
-/* --- SQL pieces --------------------------------------------------------------------------------- */
-
-void pb_sql_columns(struct pb_buf *sql, const char *alias, const struct pb_columns *columns)
+void pb_db_close(struct pb_db *db)
 {
-    for (size_t i = 0; i < columns->count; i++) {
-        pb_buf_text(sql, i ? ", " : "");
-        pb_buf_text(sql, alias);
-        pb_buf_text(sql, alias[0] ? "." : "");
-        pb_buf_text(sql, columns->items[i].name);
+    if (!db)
+        return;
+    for (size_t i = 0; i < PB_DB_STATEMENTS; i++) {
+        if (!db->statements[i])
+            continue;
+        free(db->statements[i]->sql);
+        db->engine->discard(db->statements[i]);
     }
+    db->engine->close(db);
 }
 
-void pb_sql_insert(struct pb_buf *sql, const struct pb_columns *columns)
+/* --- statements --------------------------------------------------------------------------------- */
+
+/* A statement failed: inside a change that is the end of the change. */
+static int spoil(struct pb_db *db)
 {
-    pb_sql_columns(sql, "", columns);
-    pb_buf_text(sql, ") VALUES (");
-    for (size_t i = 0; i < columns->count; i++)
-        pb_buf_format(sql, "%s?%zu", i ? ", " : "", i + 1);
-    pb_buf_char(sql, ')');
+    db->is_spoiled = db->is_open;
+    return -1;
 }
 
-void pb_sql_assign(struct pb_buf *sql, const struct pb_columns *columns, unsigned first)
+static int refuse_spoiled(const struct pb_db *db, struct pb_error *err)
 {
-    for (size_t i = 0; i < columns->count; i++)
-        pb_buf_format(sql, "%s%s = ?%zu", i ? ", " : "", columns->items[i].name, first + i);
+    return db->is_spoiled
+               ? pb_fail(err, PB_ERROR_INTERNAL, "a statement of this change has failed already")
+               : 0;
 }
 
-/* --- rows as structs ----------------------------------------------------------------------------- */
-
-static struct pb_value member_value(const struct pb_column *column, const void *row)
+static uint64_t hash_text(const char *text)
 {
-    const char *at = (const char *)row + column->offset;
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
 
-    switch (column->kind) {
-    case PB_COLUMN_TEXT:
-        return pb_value_text(*(const char *const *)(const void *)at);
-    case PB_COLUMN_INT:
-        return pb_value_int(*(const int64_t *)(const void *)at);
-    case PB_COLUMN_TIME:
-        return pb_value_time(*(const int64_t *)(const void *)at);
-    case PB_COLUMN_UNKNOWN:
-        if (*(const int64_t *)(const void *)at == -1)
-            return (struct pb_value){.kind = PB_VALUE_NULL};
-        return pb_value_int(*(const int64_t *)(const void *)at);
-    case PB_COLUMN_BOOL:
-        return pb_value_int(*(const bool *)at);
-    case PB_COLUMN_NAME:
-        return pb_value_text(pb_names_get(column->names, *(const int *)(const void *)at));
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* The place of the statement with this text, else a free one, else of the one unused longest. */
+static struct pb_rows **find_statement(struct pb_db *db, const char *sql, uint64_t hash)
+{
+    struct pb_rows **oldest = NULL;
+
+    for (size_t i = 0; i < PB_DB_STATEMENTS; i++) {
+        struct pb_rows **at = &db->statements[i];
+
+        if (*at && (*at)->is_running)
+            continue;
+        if (*at && (*at)->hash == hash && strcmp((*at)->sql, sql) == 0)
+            return at;
+        if (!oldest || (*oldest && (!*at || (*at)->used_at < (*oldest)->used_at)))
+            oldest = at;
     }
-    return (struct pb_value){.kind = PB_VALUE_NULL};
+    return oldest;
 }
 
-void pb_columns_values(const struct pb_columns *columns, const void *row,
-                       struct pb_value *ret_values)
+static struct pb_rows *prepare(struct pb_db *db, const char *sql, uint64_t hash,
+                               struct pb_error *err)
 {
-    for (size_t i = 0; i < columns->count; i++)
-        ret_values[i] = member_value(&columns->items[i], row);
+    struct pb_rows *rows = db->engine->prepare(db, sql, err);
+
+    if (!rows)
+        return NULL;
+    rows->db = db;
+    rows->hash = hash;
+    rows->sql = strdup(sql);
+    if (rows->sql)
+        return rows;
+    db->engine->discard(rows);
+    pb_fail(err, PB_ERROR_LIMITED, "no memory");
+    return NULL;
 }
 
-static int read_text(struct pb_rows *rows, int column, struct pb_arena *arena,
-                     const char **ret_text, struct pb_error *err)
+/* The statement of this text, prepared, not yet running. */
+static struct pb_rows *take_statement(struct pb_db *db, const char *sql, struct pb_error *err)
 {
-    const char *text = pb_rows_text(rows, column);
+    uint64_t hash = hash_text(sql);
+    struct pb_rows **at = find_statement(db, sql, hash), *made;
 
-    *ret_text = NULL;
-    if (!text)
-        return 0;
-    *ret_text = pb_arena_text(arena, text);
-    return *ret_text ? 0 : pb_fail_arena(err);
+    if (!at) {
+        pb_fail(err, PB_ERROR_INTERNAL, "too many statements at once");
+        return NULL;
+    }
+    if (!*at || (*at)->hash != hash || strcmp((*at)->sql, sql) != 0) {
+        made = prepare(db, sql, hash, err);
+        if (!made)
+            return NULL;
+        if (*at) {
+            free((*at)->sql);
+            db->engine->discard(*at);
+        }
+        *at = made;
+    }
+    (*at)->used_at = ++db->clock;
+    return *at;
 }
 
-static int read_member(struct pb_rows *rows, int index, const struct pb_column *column,
-                       struct pb_arena *arena, void *row, struct pb_error *err)
+static int check_values(const struct pb_values *values, struct pb_error *err)
 {
-    char *at = (char *)row + column->offset;
-    int named = 0;
+    for (size_t i = 0; i < values->count; i++) {
+        const struct pb_value *value = &values->values[i];
 
-    switch (column->kind) {
-    case PB_COLUMN_TEXT:
-        return read_text(rows, index, arena, (const char **)(void *)at, err);
-    case PB_COLUMN_INT:
-    case PB_COLUMN_TIME:
-        *(int64_t *)(void *)at = pb_rows_int(rows, index);
-        return 0;
-    case PB_COLUMN_UNKNOWN:
-        *(int64_t *)(void *)at = pb_rows_is_null(rows, index) ? -1 : pb_rows_int(rows, index);
-        return 0;
-    case PB_COLUMN_BOOL:
-        *(bool *)at = pb_rows_int(rows, index) != 0;
-        return 0;
-    case PB_COLUMN_NAME:
-        if (!pb_names_find(column->names, pb_rows_text(rows, index), &named))
-            return pb_fail(err, PB_ERROR_INTERNAL, "the database has an unknown %s '%s'",
-                           column->name, pb_rows_text(rows, index));
-        memcpy(at, &named, sizeof(named));
-        return 0;
+        if (value->kind == PB_VALUE_TEXT && !pb_utf8_valid(value->data, value->len))
+            return pb_fail_reason(err, PB_ERROR_INVALID, "not_utf8", "a text is not UTF-8");
     }
     return 0;
 }
 
-int pb_rows_read(struct pb_rows *rows, int first, const struct pb_columns *columns,
-                 struct pb_arena *arena, void *ret_row, struct pb_error *err)
+struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_values *values,
+                            struct pb_error *err)
 {
-    for (size_t i = 0; i < columns->count; i++) {
-        if (read_member(rows, first + (int)i, &columns->items[i], arena, ret_row, err) < 0)
+    struct pb_rows *rows;
+
+    if (refuse_spoiled(db, err) < 0 || check_values(values, err) < 0)
+        return NULL;
+    rows = take_statement(db, sql, err);
+    if (!rows) {
+        spoil(db);
+        return NULL;
+    }
+    rows->is_running = true;
+    if (db->engine->start(rows, values, err) == 0)
+        return rows;
+    spoil(db);
+    pb_rows_end(rows);
+    return NULL;
+}
+
+int pb_rows_next(struct pb_rows *rows, struct pb_error *err)
+{
+    int r = rows->db->engine->next(rows, err);
+
+    return r < 0 ? spoil(rows->db) : r;
+}
+
+void pb_rows_end(struct pb_rows *rows)
+{
+    if (!rows)
+        return;
+    rows->db->engine->end(rows);
+    rows->is_running = false;
+}
+
+int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
+              int64_t *ret_changed, struct pb_error *err)
+{
+    struct pb_rows *rows;
+    int r;
+
+    if (refuse_spoiled(db, err) < 0 || check_values(values, err) < 0)
+        return -1;
+    rows = take_statement(db, sql, err);
+    if (!rows)
+        return spoil(db);
+    rows->is_running = true;
+    r = db->engine->run(rows, values, ret_changed, err);
+    pb_rows_end(rows);
+    return r < 0 ? spoil(db) : 0;
+}
+
+int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err)
+{
+    if (refuse_spoiled(db, err) < 0)
+        return -1;
+    return db->engine->script(db, sql, err) < 0 ? spoil(db) : 0;
+}
+
+/* --- columns ------------------------------------------------------------------------------------ */
+
+bool pb_rows_is_null(struct pb_rows *rows, int column)
+{
+    return rows->db->engine->kind(rows, column) == PB_VALUE_NULL;
+}
+
+int64_t pb_rows_int(struct pb_rows *rows, int column)
+{
+    return rows->db->engine->number(rows, column);
+}
+
+const char *pb_rows_text(struct pb_rows *rows, int column)
+{
+    return rows->db->engine->text(rows, column);
+}
+
+const void *pb_rows_bytes(struct pb_rows *rows, int column, size_t *ret_len)
+{
+    return rows->db->engine->bytes(rows, column, ret_len);
+}
+
+int pb_rows_columns(struct pb_rows *rows)
+{
+    return rows->db->engine->column_count(rows);
+}
+
+const char *pb_rows_name(struct pb_rows *rows, int column)
+{
+    return rows->db->engine->column_name(rows, column);
+}
+
+struct pb_value pb_rows_value(struct pb_rows *rows, int column)
+{
+    struct pb_value value = {.kind = rows->db->engine->kind(rows, column)};
+
+    switch (value.kind) {
+    case PB_VALUE_NULL:
+        break;
+    case PB_VALUE_INT:
+        value.number = pb_rows_int(rows, column);
+        break;
+    case PB_VALUE_TEXT:
+        return pb_value_text(pb_rows_text(rows, column));
+    case PB_VALUE_BYTES:
+        value.data = pb_rows_bytes(rows, column, &value.len);
+        break;
+    }
+    return value;
+}
+
+/* --- changes ------------------------------------------------------------------------------------ */
+
+int pb_db_begin(struct pb_db *db, struct pb_error *err)
+{
+    db->is_spoiled = false;
+    if (db->engine->begin(db, err) < 0)
+        return -1;
+    db->is_open = true;
+    return 0;
+}
+
+int pb_db_commit(struct pb_db *db, struct pb_error *err)
+{
+    if (refuse_spoiled(db, err) < 0)
+        return -1;
+    if (db->engine->commit(db, err) < 0)
+        return spoil(db);
+    db->is_open = false;
+    return 0;
+}
+
+void pb_db_rollback(struct pb_db *db)
+{
+    if (db->engine->in_transaction(db))
+        db->engine->rollback(db);
+    db->is_open = db->is_spoiled = false;
+}
+
+bool pb_db_in_transaction(struct pb_db *db)
+{
+    return db->engine->in_transaction(db);
+}
+
+int pb_db_part_begin(struct pb_db *db, struct pb_error *err)
+{
+    return pb_db_run(db, "SAVEPOINT part", PB_NO_VALUES, NULL, err);
+}
+
+int pb_db_part_end(struct pb_db *db, bool keep, struct pb_error *err)
+{
+    if (!keep) {
+        db->is_spoiled = false;
+        if (pb_db_run(db, "ROLLBACK TO part", PB_NO_VALUES, NULL, err) < 0)
+            return -1;
+    }
+    return pb_db_run(db, "RELEASE part", PB_NO_VALUES, NULL, err);
+}
+
+int pb_db_settle(struct pb_db *db, struct pb_error *err)
+{
+    if (refuse_spoiled(db, err) < 0)
+        return -1;
+    return db->engine->settle(db, err) < 0 ? spoil(db) : 0;
+}
+
+/* --- what differs ------------------------------------------------------------------------------- */
+
+void pb_db_patience(struct pb_db *db, int64_t ms)
+{
+    db->patience_ms = ms;
+}
+
+int pb_db_lock_schema(struct pb_db *db, struct pb_error *err)
+{
+    return db->engine->lock_schema ? db->engine->lock_schema(db, err) : 0;
+}
+
+void pb_db_unlock_schema(struct pb_db *db)
+{
+    if (db->engine->unlock_schema)
+        db->engine->unlock_schema(db);
+}
+
+int pb_db_join(struct pb_db *db, struct pb_error *err)
+{
+    return db->engine->join ? db->engine->join(db, err) : 0;
+}
+
+unsigned pb_db_group_max(const struct pb_db *db)
+{
+    return db->engine->group_max;
+}
+
+int64_t pb_db_group_ms(const struct pb_db *db)
+{
+    return db->engine->group_ms;
+}
+
+int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err)
+{
+    return db->engine->checkpoint ? db->engine->checkpoint(db, restart, err) : 0;
+}
+
+int pb_db_wal_pages(struct pb_db *db)
+{
+    return db->engine->wal_pages ? db->engine->wal_pages(db) : 0;
+}
+
+int pb_db_explain(struct pb_db *db, struct pb_buf *ret_plan, struct pb_error *err)
+{
+    for (size_t i = 0; i < PB_DB_STATEMENTS; i++) {
+        if (!db->statements[i])
+            continue;
+        pb_buf_format(ret_plan, "== %s\n", db->statements[i]->sql);
+        if (db->engine->explain(db->statements[i], ret_plan, err) < 0)
             return -1;
     }
     return 0;
 }
 
-int pb_db_list(struct pb_db *db, const char *sql, const struct pb_values *values,
-               struct pb_arena *arena, size_t item_size, pb_read_fn *read,
-               struct pb_array *ret_array, struct pb_error *err)
+const char *pb_db_type(struct pb_db *db, const char *token)
 {
-    struct pb_rows *rows = pb_db_query(db, sql, values, err);
-    char *items = NULL;
-    size_t count = 0, capacity = 0;
-    int r;
-
-    if (!rows)
-        return -1;
-    while ((r = pb_rows_next(rows, err)) > 0) {
-        if (count == capacity) {
-            size_t larger = capacity ? capacity * 2 : 16;
-            char *moved = pb_arena_alloc(arena, larger * item_size);
-
-            r = moved ? 0 : pb_fail_arena(err);
-            if (r < 0)
-                break;
-            if (count > 0)
-                memcpy(moved, items, count * item_size);
-            items = moved;
-            capacity = larger;
-        }
-        r = read(rows, arena, items + count * item_size, err);
-        if (r < 0)
-            break;
-        count++;
-    }
-    pb_rows_end(rows);
-    if (r < 0)
-        return -1;
-    *ret_array = (struct pb_array){items, count};
-    return 0;
-}
-
-int pb_db_one(struct pb_db *db, const char *sql, const struct pb_values *values,
-              struct pb_arena *arena, size_t item_size, pb_read_fn *read, void **ret_item,
-              struct pb_error *err)
-{
-    struct pb_rows *rows = pb_db_query(db, sql, values, err);
-    void *item = NULL;
-    int r;
-
-    if (!rows)
-        return -1;
-    r = pb_rows_next(rows, err);
-    if (r > 0) {
-        item = pb_arena_alloc(arena, item_size);
-        r = item ? read(rows, arena, item, err) : pb_fail_arena(err);
-    }
-    pb_rows_end(rows);
-    if (r < 0)
-        return -1;
-    *ret_item = item;
-    return 0;
-}
-
-int pb_db_number(struct pb_db *db, const char *sql, const struct pb_values *values,
-                 int64_t *ret_number, struct pb_error *err)
-{
-    struct pb_rows *rows = pb_db_query(db, sql, values, err);
-    int r;
-
-    if (!rows)
-        return -1;
-    r = pb_rows_next(rows, err);
-    if (r >= 0)
-        *ret_number = r > 0 ? pb_rows_int(rows, 0) : 0;
-    pb_rows_end(rows);
-    return r < 0 ? -1 : 0;
-}
-
-/* --- pages --------------------------------------------------------------------------------------- */
-
-size_t pb_page_limit(const struct pb_page *page)
-{
-    if (page->limit == 0)
-        return PB_LIMIT_PAGE_DEFAULT;
-    return page->limit < PB_LIMIT_PAGE ? page->limit : PB_LIMIT_PAGE;
-}
-
-static int fail_cursor(struct pb_error *err)
-{
-    return pb_fail_field(err, "cursor", "not a cursor of this list");
-}
-
-int pb_page_position(const struct pb_page *page, struct pb_arena *arena,
-                     struct pb_position *ret_position, struct pb_error *err)
-{
-    struct pb_position position = {0};
-    struct pb_buf plain;
-    const char *line;
-    int r = -1;
-
-    if (!page->cursor) {
-        *ret_position = position;
-        return 0;
-    }
-    pb_buf_init(&plain, PB_LIMIT_CURSOR);
-    if (strlen(page->cursor) > PB_LIMIT_CURSOR ||
-        !pb_buf_unbase64(&plain, page->cursor, strlen(page->cursor)) || pb_buf_failed(&plain) ||
-        memchr(pb_buf_string(&plain), 0, plain.len) || !pb_utf8_valid(plain.data, plain.len)) {
-        fail_cursor(err);
-        goto out;
-    }
-    line = strrchr(pb_buf_string(&plain), '\n');
-    if (!line) {
-        fail_cursor(err);
-        goto out;
-    }
-    position.is_set = true;
-    position.text = pb_arena_bytes(arena, plain.data, (size_t)(line - plain.data));
-    position.key = pb_arena_text(arena, line + 1);
-    if (!position.text || !position.key) {
-        pb_fail_arena(err);
-        goto out;
-    }
-    *ret_position = position;
-    r = 0;
-out:
-    pb_buf_release(&plain);
-    return r;
-}
-
-int pb_position_number(const struct pb_position *position, int64_t *ret_number,
-                       struct pb_error *err)
-{
-    if (!position->is_set)
-        return 0;
-    if (!pb_parse_i64(position->text, INT64_MIN, INT64_MAX, ret_number))
-        return fail_cursor(err);
-    return 0;
-}
-
-int pb_page_next(struct pb_arena *arena, const char *text, const char *key, const char **ret_cursor,
-                 struct pb_error *err)
-{
-    struct pb_buf plain, cursor;
-    char *made;
-
-    pb_buf_init(&plain, PB_LIMIT_CURSOR * 3 / 4);
-    pb_buf_init(&cursor, PB_LIMIT_CURSOR);
-    pb_buf_format(&plain, "%s\n%s", text, key);
-    pb_buf_base64url(&cursor, pb_buf_string(&plain), plain.len);
-    made = pb_buf_failed(&plain) || pb_buf_failed(&cursor)
-               ? NULL
-               : pb_arena_text(arena, pb_buf_string(&cursor));
-    pb_buf_release(&plain);
-    pb_buf_release(&cursor);
-    if (!made)
-        return pb_fail_arena(err);
-    *ret_cursor = made;
-    return 0;
-}
-
-const char *pb_like_pattern(struct pb_arena *arena, const char *text)
-{
-    size_t len = pb_utf8_cut(text, strlen(text), PB_LIMIT_QUERY);
-    struct pb_buf pattern;
-    char *made;
-
-    pb_buf_init(&pattern, 4 * PB_LIMIT_QUERY + 16);
-    pb_buf_char(&pattern, '%');
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-
-        if (c == '%' || c == '_' || c == '\\')
-            pb_buf_char(&pattern, '\\');
-        pb_buf_char(&pattern, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
-    }
-    pb_buf_char(&pattern, '%');
-    made = pb_arena_text(arena, pb_buf_string(&pattern));
-    pb_buf_release(&pattern);
-    return made;
+    return db->engine->type(token);
 }

@@ -1,7 +1,11 @@
 /*
  * What the *_store files speak: statements with ?1 ?2 … and values, rows and
- * columns, transactions. The engine behind it is db_sqlite.c; db.c is the
- * same for every engine.
+ * columns, transactions. db.c passes it on to the engine (db_engine.h);
+ * db_rows.c is the same for every engine.
+ *
+ * SQL is one text for both engines. In PostgreSQL ?1 becomes $1, a number is
+ * a bigint, texts compare byte by byte as in SQLite; NULLs sort last there and
+ * first here, so nothing sorts by what may be NULL. Text must be UTF-8.
  *
  * Rows become structs by table: one struct pb_column per member. The same
  * table gives the SELECT list, the INSERT and the UPDATE, so a column is
@@ -56,8 +60,11 @@ struct pb_values {
 
 struct pb_rows; /* one running statement; at most a few at a time */
 
-/* For statements without rows. ret_changed (may be NULL): rows touched. Errors as pb_rows_next().
- * */
+/* For statements without rows. ret_changed (may be NULL): rows touched. Errors as pb_rows_next(). Inside
+ * a change, with ret_changed NULL, the failure may come from a later call instead.
+ *
+ * After a failure inside a change (a transaction) nothing works but undoing it: look before an INSERT
+ * whether it can succeed, or let it do nothing ON CONFLICT, instead of going on after it failed. */
 int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
               int64_t *ret_changed, struct pb_error *err) PB_MUST_CHECK;
 /* Several statements without parameters, as in migrations. */
@@ -66,26 +73,54 @@ int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err) PB_MUS
 struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_values *values,
                             struct pb_error *err) PB_MUST_CHECK;
 /* 1 a row, 0 no more, -1: CONFLICT reasons "unique", "foreign_key"; UNAVAILABLE reasons
- * "disk_full", "busy", "store_failed"; INTERNAL. */
+ * "disk_full", "busy", "store_failed"; INVALID reason "not_utf8"; INTERNAL. */
 int pb_rows_next(struct pb_rows *rows, struct pb_error *err) PB_MUST_CHECK;
 void pb_rows_end(struct pb_rows *rows); /* NULL is fine */
 bool pb_rows_is_null(struct pb_rows *rows, int column);
-int64_t pb_rows_int(struct pb_rows *rows, int column);
+int64_t pb_rows_int(struct pb_rows *rows, int column); /* a truth value is 0 or 1 */
 /* NULL for NULL. Valid until the next row. */
 const char *pb_rows_text(struct pb_rows *rows, int column);
 const void *pb_rows_bytes(struct pb_rows *rows, int column, size_t *ret_len);
+/* For those who do not know the table: how many columns, their names, and a value to bind elsewhere
+ * (its data valid until the next row). */
+int pb_rows_columns(struct pb_rows *rows);
+const char *pb_rows_name(struct pb_rows *rows, int column);
+struct pb_value pb_rows_value(struct pb_rows *rows, int column);
+
+/* --- changes -------------------------------------------------------------------------------------
+ * */
 
 int pb_db_begin(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
+/* UNAVAILABLE, reason "outcome_unknown": PostgreSQL went away at this moment and did not come back. */
 int pb_db_commit(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
 void pb_db_rollback(struct pb_db *db);
 bool pb_db_in_transaction(struct pb_db *db); /* false also when the engine gave the whole one up */
+/* A part of a change that can be undone alone. */
+int pb_db_part_begin(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
+int pb_db_part_end(struct pb_db *db, bool keep, struct pb_error *err) PB_MUST_CHECK;
+/* Waits for what pb_db_run() did not wait for: 0 when all of it succeeded. */
+int pb_db_settle(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
+
+/* How long one answer may take, for long work such as migrations; 0 = as usual. */
+void pb_db_patience(struct pb_db *db, int64_t ms);
+/* While one server changes the schema the others wait. */
+int pb_db_lock_schema(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
+void pb_db_unlock_schema(struct pb_db *db);
+/* Once the schema is there: from now on a change of this connection is alone among those of all
+ * servers that joined, sees the newest rows, and its outcome is found out if it was not told. */
+int pb_db_join(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
+unsigned pb_db_group_max(
+    const struct pb_db *db); /* how many changes the engine likes in one commit */
+int64_t pb_db_group_ms(const struct pb_db *db);
+
 int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err) PB_MUST_CHECK;
 int pb_db_wal_pages(struct pb_db *db);
 /* How the engine runs each statement this connection has used lately: "== <sql>" and its steps, a
  * line each. For tests that no hot query reads a whole table. */
 int pb_db_explain(struct pb_db *db, struct pb_buf *ret_plan, struct pb_error *err) PB_MUST_CHECK;
-/* What @id, @time and @bytes of the migrations are in this engine. NULL for another word. */
-const char *pb_db_type(const char *token);
+/* What a column type of the migrations (@id, @time, @bytes, TEXT) is in this engine. NULL for another
+ * word. */
+const char *pb_db_type(struct pb_db *db, const char *token);
 
 /* --- rows as structs ---------------------------------------------------------------------------
  * */

@@ -6,35 +6,41 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "server/store/db_private.h"
+#include "server/store/db_engine.h"
 
 enum {
-    STATEMENTS = 128, /* prepared ones kept per connection */
-    BUSY_MS = 5000,   /* a reader meets a lock only while the log is being reset */
+    BUSY_MS = 5000, /* a reader meets a lock only while the log is being reset */
     WRITER_CACHE_KIB = 8192,
     READER_CACHE_KIB = 1024,
     WAL_KEEP_BYTES = 64 << 20, /* a larger log is cut after its reset */
 };
 
-struct pb_rows {
-    struct pb_db *db; /* borrowed */
+struct rows {
+    struct pb_rows base;
     sqlite3_stmt *stmt;
-    char *sql; /* owned, for an entry of the cache; NULL for a one-off */
-    uint64_t hash;
-    uint64_t used_at;
-    bool is_running;
 };
 
-struct pb_db {
+struct db {
+    struct pb_db base;
     sqlite3 *handle;
-    struct pb_rows statements[STATEMENTS];
-    uint64_t clock;
     int wal_pages;
 };
 
+static struct db *of(struct pb_db *db)
+{
+    return (struct db *)db;
+}
+
+static sqlite3_stmt *stmt_of(struct pb_rows *rows)
+{
+    return ((struct rows *)rows)->stmt;
+}
+
+static const struct pb_db_engine ENGINE;
+
 /* --- errors ------------------------------------------------------------------------------------- */
 
-static bool is_disk_full(struct pb_db *db, int code)
+static bool is_disk_full(struct db *db, int code)
 {
     int system = sqlite3_system_errno(db->handle);
 
@@ -42,7 +48,7 @@ static bool is_disk_full(struct pb_db *db, int code)
                                    (system == ENOSPC || system == EDQUOT || system == EFBIG));
 }
 
-static int fail_with(struct pb_db *db, struct pb_error *err)
+static int fail_with(struct db *db, struct pb_error *err)
 {
     int code = sqlite3_extended_errcode(db->handle);
     const char *words = sqlite3_errmsg(db->handle);
@@ -77,7 +83,7 @@ static int fail_with(struct pb_db *db, struct pb_error *err)
 
 static int on_wal(void *arg, sqlite3 *handle, const char *name, int pages)
 {
-    struct pb_db *db = arg;
+    struct db *db = arg;
 
     (void)handle;
     (void)name;
@@ -108,9 +114,9 @@ static int harden(sqlite3 *handle)
     return sqlite3_busy_timeout(handle, BUSY_MS) == SQLITE_OK ? 0 : -1;
 }
 
-static int set_up_writer(struct pb_db *db, struct pb_error *err)
+static int set_up_writer(struct db *db, struct pb_error *err)
 {
-    struct pb_rows *rows = pb_db_query(db, "PRAGMA journal_mode = WAL", PB_NO_VALUES, err);
+    struct pb_rows *rows = pb_db_query(&db->base, "PRAGMA journal_mode = WAL", PB_NO_VALUES, err);
     struct pb_buf sql;
     int r = -1;
 
@@ -129,7 +135,7 @@ static int set_up_writer(struct pb_db *db, struct pb_error *err)
                   "PRAGMA journal_size_limit = %d; PRAGMA cache_size = -%d;"
                   "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
                   WAL_KEEP_BYTES, WRITER_CACHE_KIB);
-    if (pb_db_script(db, pb_buf_string(&sql), err) < 0)
+    if (pb_db_script(&db->base, pb_buf_string(&sql), err) < 0)
         goto out;
     sqlite3_wal_hook(db->handle, on_wal, db);
     r = 0;
@@ -139,14 +145,14 @@ out:
     return r;
 }
 
-static int set_up_reader(struct pb_db *db, struct pb_error *err)
+static int set_up_reader(struct db *db, struct pb_error *err)
 {
     struct pb_buf sql;
     int r;
 
     pb_buf_init(&sql, 1024);
     pb_buf_format(&sql, "PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY", READER_CACHE_KIB);
-    r = pb_db_script(db, pb_buf_string(&sql), err);
+    r = pb_db_script(&db->base, pb_buf_string(&sql), err);
     pb_buf_release(&sql);
     return r;
 }
@@ -162,10 +168,18 @@ static int make_file(const char *path, struct pb_error *err)
     return 0;
 }
 
-struct pb_db *pb_db_open(const char *path, enum pb_db_mode mode, struct pb_error *err)
+static void close_handle(struct pb_db *base)
 {
+    sqlite3_close(of(base)->handle);
+    free(base);
+}
+
+static struct pb_db *open_handle(struct pb_database *database, enum pb_db_mode mode,
+                                 struct pb_error *err)
+{
+    const char *path = database->name;
     int flags = mode == PB_DB_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    struct pb_db *db = NULL;
+    struct db *db = NULL;
 
     if (mode == PB_DB_WRITER && make_file(path, err) < 0)
         return NULL;
@@ -174,6 +188,7 @@ struct pb_db *pb_db_open(const char *path, enum pb_db_mode mode, struct pb_error
         pb_fail(err, PB_ERROR_LIMITED, "no memory");
         return NULL;
     }
+    db->base = (struct pb_db){.engine = &ENGINE, .database = database, .mode = mode};
     if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
                         NULL) != SQLITE_OK ||
         harden(db->handle) < 0) {
@@ -183,74 +198,59 @@ struct pb_db *pb_db_open(const char *path, enum pb_db_mode mode, struct pb_error
     sqlite3_extended_result_codes(db->handle, 1);
     if ((mode == PB_DB_WRITER ? set_up_writer(db, err) : set_up_reader(db, err)) < 0)
         goto fail;
-    return db;
+    return &db->base;
 fail:
-    pb_fail_in(err, "open %s", path);
-    pb_db_close(db);
+    pb_db_close(&db->base);
     return NULL;
 }
 
-void pb_db_close(struct pb_db *db)
+static void forget(struct pb_database *database)
 {
-    if (!db)
-        return;
-    for (size_t i = 0; i < STATEMENTS; i++) {
-        sqlite3_finalize(db->statements[i].stmt);
-        free(db->statements[i].sql);
-    }
-    sqlite3_close(db->handle);
-    free(db);
+    free(database);
+}
+
+struct pb_database *pb_sqlite_database(const struct pb_database_options *options,
+                                       struct pb_error *err)
+{
+    struct pb_database *database = calloc(1, sizeof(*database));
+
+    if (database)
+        *database = (struct pb_database){.engine = &ENGINE, .name = strdup(options->address)};
+    if (database && database->name)
+        return database;
+    free(database);
+    pb_fail(err, PB_ERROR_LIMITED, "no memory");
+    return NULL;
 }
 
 /* --- statements --------------------------------------------------------------------------------- */
 
-static uint64_t hash_text(const char *text)
+static struct pb_rows *prepare(struct pb_db *base, const char *sql, struct pb_error *err)
 {
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    struct db *db = of(base);
+    struct rows *rows = calloc(1, sizeof(*rows));
 
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return hash;
-}
-
-/* The cached statement of this text, or the entry to put it into (the one unused longest). */
-static struct pb_rows *find_statement(struct pb_db *db, const char *sql, uint64_t hash)
-{
-    struct pb_rows *oldest = NULL;
-
-    for (size_t i = 0; i < STATEMENTS; i++) {
-        struct pb_rows *entry = &db->statements[i];
-
-        if (entry->is_running)
-            continue;
-        if (entry->sql && entry->hash == hash && strcmp(entry->sql, sql) == 0)
-            return entry;
-        if (!oldest || entry->used_at < oldest->used_at)
-            oldest = entry;
+    if (!rows) {
+        pb_fail(err, PB_ERROR_LIMITED, "no memory");
+        return NULL;
     }
-    return oldest;
-}
-
-static int prepare(struct pb_db *db, struct pb_rows *entry, const char *sql, uint64_t hash,
-                   struct pb_error *err)
-{
-    sqlite3_finalize(entry->stmt);
-    free(entry->sql);
-    *entry = (struct pb_rows){.db = db, .hash = hash, .sql = strdup(sql)};
-    if (!entry->sql)
-        return pb_fail(err, PB_ERROR_LIMITED, "no memory");
-    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &entry->stmt, NULL) ==
+    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->stmt, NULL) ==
         SQLITE_OK)
-        return 0;
+        return &rows->base;
     fail_with(db, err);
-    free(entry->sql);
-    *entry = (struct pb_rows){0};
-    return -1;
+    free(rows);
+    return NULL;
 }
 
-static int bind(struct pb_db *db, sqlite3_stmt *stmt, const struct pb_values *values,
-                struct pb_error *err)
+static void discard(struct pb_rows *rows)
 {
+    sqlite3_finalize(stmt_of(rows));
+    free(rows);
+}
+
+static int bind(struct pb_rows *rows, const struct pb_values *values, struct pb_error *err)
+{
+    sqlite3_stmt *stmt = stmt_of(rows);
     size_t count = (size_t)sqlite3_bind_parameter_count(stmt);
 
     for (size_t i = 0; i < count && i < values->count; i++) {
@@ -273,7 +273,7 @@ static int bind(struct pb_db *db, sqlite3_stmt *stmt, const struct pb_values *va
             break;
         }
         if (r != SQLITE_OK)
-            return fail_with(db, err);
+            return fail_with(of(rows->db), err);
     }
     if (count > values->count)
         return pb_fail(err, PB_ERROR_INTERNAL, "statement with %zu parameters got %zu", count,
@@ -281,123 +281,126 @@ static int bind(struct pb_db *db, sqlite3_stmt *stmt, const struct pb_values *va
     return 0;
 }
 
-struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_values *values,
-                            struct pb_error *err)
+static int next(struct pb_rows *rows, struct pb_error *err)
 {
-    uint64_t hash = hash_text(sql);
-    struct pb_rows *rows = find_statement(db, sql, hash);
-
-    if (!rows) {
-        pb_fail(err, PB_ERROR_INTERNAL, "too many statements at once");
-        return NULL;
-    }
-    if ((!rows->sql || rows->hash != hash || strcmp(rows->sql, sql) != 0) &&
-        prepare(db, rows, sql, hash, err) < 0)
-        return NULL;
-    rows->is_running = true;
-    rows->used_at = ++db->clock;
-    if (bind(db, rows->stmt, values, err) < 0) {
-        pb_rows_end(rows);
-        return NULL;
-    }
-    return rows;
-}
-
-int pb_rows_next(struct pb_rows *rows, struct pb_error *err)
-{
-    switch (sqlite3_step(rows->stmt)) {
+    switch (sqlite3_step(stmt_of(rows))) {
     case SQLITE_ROW:
         return 1;
     case SQLITE_DONE:
         return 0;
     default:
-        return fail_with(rows->db, err);
+        return fail_with(of(rows->db), err);
     }
 }
 
-void pb_rows_end(struct pb_rows *rows)
+static void end(struct pb_rows *rows)
 {
-    if (!rows)
-        return;
-    sqlite3_reset(rows->stmt); /* its failure was that of the last step */
-    sqlite3_clear_bindings(rows->stmt);
-    rows->is_running = false;
+    sqlite3_reset(stmt_of(rows)); /* its failure was that of the last step */
+    sqlite3_clear_bindings(stmt_of(rows));
 }
 
-int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
-              int64_t *ret_changed, struct pb_error *err)
+static int run(struct pb_rows *rows, const struct pb_values *values, int64_t *ret_changed,
+               struct pb_error *err)
 {
-    struct pb_rows *rows = pb_db_query(db, sql, values, err);
     int r;
 
-    if (!rows)
+    if (bind(rows, values, err) < 0)
         return -1;
-    while ((r = pb_rows_next(rows, err)) > 0)
+    while ((r = next(rows, err)) > 0)
         ;
     if (r == 0 && ret_changed)
-        *ret_changed = sqlite3_changes64(db->handle);
-    pb_rows_end(rows);
+        *ret_changed = sqlite3_changes64(of(rows->db)->handle);
     return r;
 }
 
-int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err)
+static int script(struct pb_db *db, const char *sql, struct pb_error *err)
 {
-    if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return fail_with(db, err);
+    if (sqlite3_exec(of(db)->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return fail_with(of(db), err);
     return 0;
 }
 
-bool pb_rows_is_null(struct pb_rows *rows, int column)
+static int column_count(struct pb_rows *rows)
 {
-    return sqlite3_column_type(rows->stmt, column) == SQLITE_NULL;
+    return sqlite3_column_count(stmt_of(rows));
 }
 
-int64_t pb_rows_int(struct pb_rows *rows, int column)
+static const char *column_name(struct pb_rows *rows, int column)
 {
-    return sqlite3_column_int64(rows->stmt, column);
+    return sqlite3_column_name(stmt_of(rows), column);
 }
 
-const char *pb_rows_text(struct pb_rows *rows, int column)
+static enum pb_value_kind kind(struct pb_rows *rows, int column)
 {
-    return (const char *)sqlite3_column_text(rows->stmt, column);
+    switch (sqlite3_column_type(stmt_of(rows), column)) {
+    case SQLITE_NULL:
+        return PB_VALUE_NULL;
+    case SQLITE_INTEGER:
+        return PB_VALUE_INT;
+    case SQLITE_BLOB:
+        return PB_VALUE_BYTES;
+    default:
+        return PB_VALUE_TEXT;
+    }
 }
 
-const void *pb_rows_bytes(struct pb_rows *rows, int column, size_t *ret_len)
+static int64_t number(struct pb_rows *rows, int column)
 {
-    const void *data = sqlite3_column_blob(rows->stmt, column);
+    return sqlite3_column_int64(stmt_of(rows), column);
+}
 
-    *ret_len = (size_t)sqlite3_column_bytes(rows->stmt, column);
+static const char *text(struct pb_rows *rows, int column)
+{
+    return (const char *)sqlite3_column_text(stmt_of(rows), column);
+}
+
+static const void *bytes(struct pb_rows *rows, int column, size_t *ret_len)
+{
+    const void *data = sqlite3_column_blob(stmt_of(rows), column);
+
+    *ret_len = (size_t)sqlite3_column_bytes(stmt_of(rows), column);
     return data;
 }
 
-/* --- transactions ------------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------------------------------ */
 
-int pb_db_begin(struct pb_db *db, struct pb_error *err)
+static int begin(struct pb_db *db, struct pb_error *err)
 {
     return pb_db_run(db, "BEGIN IMMEDIATE", PB_NO_VALUES, NULL, err);
 }
 
-int pb_db_commit(struct pb_db *db, struct pb_error *err)
+static int commit(struct pb_db *db, struct pb_error *err)
 {
     return pb_db_run(db, "COMMIT", PB_NO_VALUES, NULL, err);
 }
 
-void pb_db_rollback(struct pb_db *db)
+static void rollback(struct pb_db *db)
 {
     struct pb_error ignored = {0};
 
-    if (pb_db_in_transaction(db) && pb_db_run(db, "ROLLBACK", PB_NO_VALUES, NULL, &ignored) < 0)
+    if (script(db, "ROLLBACK", &ignored) < 0)
         abort(); /* the state of the file is unknown now; the next start finds the last commit */
 }
 
-bool pb_db_in_transaction(struct pb_db *db)
+static bool in_transaction(struct pb_db *db)
 {
-    return sqlite3_get_autocommit(db->handle) == 0;
+    return sqlite3_get_autocommit(of(db)->handle) == 0;
 }
 
-/* Passive: never waits for readers. Restart: begins the log anew too, if no reader is in the way. */
-int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err)
+/* SQLite answers at once: nothing is ever left to wait for. */
+static int settle(struct pb_db *db, struct pb_error *err)
 {
+    (void)db;
+    (void)err;
+    return 0;
+}
+
+/* --- its own -------------------------------------------------------------------------------------- */
+
+/* Passive: never waits for readers. Restart: begins the log anew too, if no reader is in the way. */
+static int checkpoint(struct pb_db *base, bool restart, struct pb_error *err)
+{
+    struct db *db = of(base);
     int pages = 0, moved = 0, r;
 
     sqlite3_busy_timeout(db->handle, 0);
@@ -412,21 +415,21 @@ int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err)
     return fail_with(db, err);
 }
 
-int pb_db_wal_pages(struct pb_db *db)
+static int wal_pages(struct pb_db *db)
 {
-    return db->wal_pages;
+    return of(db)->wal_pages;
 }
 
-static int explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan, struct pb_error *err)
+static int explain(struct pb_rows *rows, struct pb_buf *ret_plan, struct pb_error *err)
 {
+    struct db *db = of(rows->db);
     sqlite3_stmt *stmt = NULL;
     struct pb_buf text;
     int r;
 
     pb_buf_init(&text, 64 << 10);
     pb_buf_text(&text, "EXPLAIN QUERY PLAN ");
-    pb_buf_text(&text, sql);
-    pb_buf_format(ret_plan, "== %s\n", sql);
+    pb_buf_text(&text, rows->sql);
     r = sqlite3_prepare_v2(db->handle, pb_buf_string(&text), -1, &stmt, NULL);
     while (r == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
         pb_buf_text(ret_plan, (const char *)sqlite3_column_text(stmt, 3));
@@ -439,24 +442,16 @@ static int explain(struct pb_db *db, const char *sql, struct pb_buf *ret_plan, s
     return r == SQLITE_OK ? 0 : -1;
 }
 
-int pb_db_explain(struct pb_db *db, struct pb_buf *ret_plan, struct pb_error *err)
-{
-    for (size_t i = 0; i < STATEMENTS; i++) {
-        if (db->statements[i].sql && explain(db, db->statements[i].sql, ret_plan, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-const char *pb_db_type(const char *token)
+static const char *type(const char *token)
 {
     static const struct {
         const char *token;
         const char *type;
     } TYPES[] = {
-        {"id", "INTEGER PRIMARY KEY AUTOINCREMENT"},
-        {"time", "BIGINT"},
-        {"bytes", "BLOB"},
+        {"@id", "INTEGER PRIMARY KEY AUTOINCREMENT"},
+        {"@time", "BIGINT"},
+        {"@bytes", "BLOB"},
+        {"TEXT", "TEXT"},
     };
 
     for (size_t i = 0; i < sizeof(TYPES) / sizeof(TYPES[0]); i++) {
@@ -465,3 +460,33 @@ const char *pb_db_type(const char *token)
     }
     return NULL;
 }
+
+static const struct pb_db_engine ENGINE = {
+    .group_max = 512,
+    .group_ms = 2,
+    .forget = forget,
+    .open = open_handle,
+    .close = close_handle,
+    .prepare = prepare,
+    .discard = discard,
+    .start = bind,
+    .next = next,
+    .end = end,
+    .run = run,
+    .script = script,
+    .column_count = column_count,
+    .column_name = column_name,
+    .kind = kind,
+    .number = number,
+    .text = text,
+    .bytes = bytes,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .in_transaction = in_transaction,
+    .settle = settle,
+    .checkpoint = checkpoint,
+    .wal_pages = wal_pages,
+    .explain = explain,
+    .type = type,
+};

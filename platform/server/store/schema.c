@@ -4,33 +4,38 @@
 
 #include "server/store/db_private.h"
 
+enum { PATIENCE_MS = 10 * 60 * 1000 }; /* for one statement, and for another server's migrations */
+
 static const char HISTORY[] = "CREATE TABLE IF NOT EXISTS schema_history ("
                               "number BIGINT PRIMARY KEY, name TEXT NOT NULL,"
                               "sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL,"
                               "app_version TEXT)";
 
-/* Replaces @id, @time and @bytes; any other @word is a mistake in the file. */
-static int expand(const struct pb_migration *migration, struct pb_buf *ret_sql,
+/*
+ * The file in the engine's own words: @id, @time and @bytes, and TEXT, whose texts compare byte by byte
+ * in every engine. Any other @word is a mistake in the file.
+ */
+static int expand(struct pb_db *db, const struct pb_migration *migration, struct pb_buf *ret_sql,
                   struct pb_error *err)
 {
-    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz";
+    static const char WORD[] = "@_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
     for (const char *at = migration->sql; *at;) {
-        size_t plain = strcspn(at, "@"), len;
-        char token[16] = "";
+        size_t plain = strcspn(at, WORD), len = strspn(at + plain, WORD);
+        char word[16] = "";
 
         pb_buf_bytes(ret_sql, at, plain);
         at += plain;
-        if (!*at)
-            break;
-        len = strspn(at + 1, LETTERS);
-        if (len < sizeof(token))
-            memcpy(token, at + 1, len);
-        if (!pb_db_type(token))
-            return pb_fail(err, PB_ERROR_INTERNAL, "migration %s: unknown token '@%s'",
-                           migration->name, token);
-        pb_buf_text(ret_sql, pb_db_type(token));
-        at += 1 + len;
+        if (len < sizeof(word))
+            memcpy(word, at, len);
+        if (pb_db_type(db, word))
+            pb_buf_text(ret_sql, pb_db_type(db, word));
+        else if (at[0] == '@')
+            return pb_fail(err, PB_ERROR_INTERNAL, "migration %s: unknown token '%s'",
+                           migration->name, word);
+        else
+            pb_buf_bytes(ret_sql, at, len);
+        at += len;
     }
     if (pb_buf_failed(ret_sql))
         return pb_fail(err, PB_ERROR_INTERNAL, "migration %s is too large", migration->name);
@@ -44,7 +49,7 @@ static int apply(struct pb_db *db, const struct pb_migration *migration, const c
     int r = -1;
 
     pb_buf_init(&sql, 1 << 20);
-    if (expand(migration, &sql, err) < 0)
+    if (expand(db, migration, &sql, err) < 0)
         goto out;
     if (pb_db_begin(db, err) < 0)
         goto out;
@@ -119,7 +124,7 @@ static int check_history(struct pb_db *db, const struct pb_migration *migrations
     return 0;
 }
 
-int pb_schema_apply(struct pb_db *db, const struct pb_migration *migrations, size_t count,
+static int bring_up(struct pb_db *db, const struct pb_migration *migrations, size_t count,
                     const char *app_version, int64_t now_ms, struct pb_error *err)
 {
     int64_t last = 0;
@@ -133,4 +138,19 @@ int pb_schema_apply(struct pb_db *db, const struct pb_migration *migrations, siz
             return -1;
     }
     return 0;
+}
+
+int pb_schema_apply(struct pb_db *db, const struct pb_migration *migrations, size_t count,
+                    const char *app_version, int64_t now_ms, struct pb_error *err)
+{
+    int r;
+
+    pb_db_patience(db, PATIENCE_MS);
+    r = pb_db_lock_schema(db, err);
+    if (r == 0) {
+        r = bring_up(db, migrations, count, app_version, now_ms, err);
+        pb_db_unlock_schema(db);
+    }
+    pb_db_patience(db, 0);
+    return r;
 }

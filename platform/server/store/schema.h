@@ -7,7 +7,11 @@
  * (PRECONDITION, reason "schema_newer"), and one where an applied file is not
  * the one in the program (PRECONDITION, reason "schema_changed").
  *
- * Tokens in the files: @id (a row's own number), @time (ms since 1970), @bytes.
+ * Tokens in the files: @id (a row's own number), @time (ms since 1970), @bytes, and
+ * TEXT, which PostgreSQL gets with the collation SQLite has (so no CAST to it).
+ *
+ * Several servers may start at once: one brings the schema up to date, the others
+ * wait for it and find it done.
  */
 #ifndef PB_SERVER_STORE_SCHEMA_H
 #define PB_SERVER_STORE_SCHEMA_H

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,8 +12,6 @@
 
 enum {
     QUEUE_MAX = 4096,
-    GROUP_MAX = 512,
-    GROUP_MS = 2,
     CHECKPOINT_PAGES = 1000, /* 4 MB: what SQLite itself would take */
     RESTART_PAGES = 16000,
 };
@@ -36,8 +33,8 @@ struct reader {
 };
 
 struct pb_store {
-    char *path;
-    struct pb_db *writer; /* the writer thread's alone, once it runs */
+    struct pb_database *database; /* owned */
+    struct pb_db *writer;         /* the writer thread's alone, once it runs */
     struct pb_thread *thread;
     pthread_key_t reader_key;
     bool has_key;
@@ -79,18 +76,16 @@ static struct job *take_job(struct pb_store *store, bool wait)
 /* Runs one job so that its failure undoes it alone. False: the whole group is undone. */
 static bool run_job(struct pb_db *db, struct job *job, struct pb_error *group_err)
 {
-    if (pb_db_run(db, "SAVEPOINT job", PB_NO_VALUES, NULL, group_err) < 0)
+    if (pb_db_part_begin(db, group_err) < 0)
         return false;
-    job->failed = job->fn(db, job->arg, &job->err) < 0;
-    if (!pb_db_in_transaction(db)) { /* the engine gave up: disk full, input/output error */
+    job->failed = job->fn(db, job->arg, &job->err) < 0 || pb_db_settle(db, &job->err) < 0;
+    if (!pb_db_in_transaction(db)) { /* the engine gave up: disk full, connection lost */
         *group_err = job->err;
         if (!job->failed)
             pb_fail(group_err, PB_ERROR_INTERNAL, "a write function ended the transaction");
         return false;
     }
-    if (job->failed && pb_db_run(db, "ROLLBACK TO job", PB_NO_VALUES, NULL, group_err) < 0)
-        return false;
-    return pb_db_run(db, "RELEASE job", PB_NO_VALUES, NULL, group_err) == 0;
+    return pb_db_part_end(db, !job->failed, group_err) == 0;
 }
 
 /* The group as a list, in order; *ret_failed: none of it happened, *err says why. */
@@ -107,7 +102,8 @@ static struct job *run_group(struct pb_store *store, struct job *job, bool *ret_
         last = &job->next;
         count++;
         ok = ok && run_job(store->writer, job, err);
-        if (!ok || count >= GROUP_MAX || pb_clock_steady_ms() - started >= GROUP_MS)
+        if (!ok || count >= pb_db_group_max(store->writer) ||
+            pb_clock_steady_ms() - started >= pb_db_group_ms(store->writer))
             break;
         job = take_job(store, false);
     }
@@ -277,7 +273,7 @@ struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err)
         return NULL;
     }
     reader->store = store;
-    reader->db = pb_db_open(store->path, PB_DB_READER, err);
+    reader->db = pb_db_open(store->database, PB_DB_READER, err);
     if (!reader->db || pthread_setspecific(store->reader_key, reader) != 0) {
         if (reader->db)
             pb_fail(err, PB_ERROR_LIMITED, "no memory");
@@ -297,12 +293,18 @@ struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err)
 static int start(struct pb_store *store, const struct pb_store_options *options,
                  struct pb_error *err)
 {
-    store->writer = pb_db_open(store->path, PB_DB_WRITER, err);
+    store->database =
+        pb_database_new(&(struct pb_database_options){.address = options->database,
+                                                      .password_file = options->password_file,
+                                                      .reply_ms = options->reply_ms},
+                        err);
+    store->writer = store->database ? pb_db_open(store->database, PB_DB_WRITER, err) : NULL;
     if (!store->writer)
         return -1;
     if (pb_schema_apply(store->writer, PB_MIGRATIONS, PB_MIGRATION_COUNT, options->app_version,
-                        pb_clock_wall_ms(), err) < 0)
-        return pb_fail_in(err, "%s", store->path);
+                        pb_clock_wall_ms(), err) < 0 ||
+        pb_db_join(store->writer, err) < 0)
+        return pb_fail_in(err, "%s", pb_database_name(store->database));
     if (pthread_key_create(&store->reader_key, close_reader) != 0)
         return pb_fail(err, PB_ERROR_LIMITED, "no thread key left");
     store->has_key = true;
@@ -314,8 +316,7 @@ struct pb_store *pb_store_open(const struct pb_store_options *options, struct pb
 {
     struct pb_store *store = calloc(1, sizeof(*store));
 
-    if (!store || !(store->path = strdup(options->path))) {
-        free(store);
+    if (!store) {
         pb_fail(err, PB_ERROR_LIMITED, "no memory");
         return NULL;
     }
@@ -356,7 +357,7 @@ void pb_store_close(struct pb_store *store)
     pthread_cond_destroy(&store->finished);
     pthread_cond_destroy(&store->arrived);
     pthread_mutex_destroy(&store->lock);
-    free(store->path);
+    pb_database_free(store->database);
     free(store);
 }
 

@@ -31,9 +31,11 @@
 struct pb_store;
 
 struct pb_store_options {
-    const char *path;        /* …/platform/poppo.db; its folder exists */
-    const char *app_version; /* noted in schema_history */
-    size_t queue_max;        /* waiting writes; 0 = 4096. More are UNAVAILABLE, reason "busy" */
+    const char *database;      /* …/platform/poppo.db, whose folder exists; or postgresql://… */
+    const char *password_file; /* PostgreSQL's password; NULL or "" = none, or in the address */
+    int64_t reply_ms;          /* PostgreSQL: the longest wait for one answer; 0 = 3 s */
+    const char *app_version;   /* noted in schema_history */
+    size_t queue_max;          /* waiting writes; 0 = 4096. More are UNAVAILABLE, reason "busy" */
 };
 
 /* Opens or makes the file, brings its schema up to date (schema.h), starts the writer. */

@@ -41,7 +41,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(w->dir));
     (void)snprintf(path, sizeof(path), "%s/db", w->dir);
     w->platform.store =
-        pb_store_open(&(struct pb_store_options){.path = path, .app_version = "test"}, &w->err);
+        pb_store_open(&(struct pb_store_options){.database = path, .app_version = "test"}, &w->err);
     (void)snprintf(path, sizeof(path), "%s/key", w->dir);
     w->platform.vault = pb_vault_open(w->platform.store, path, &w->err);
     w->platform.auth = pb_auth_open(&w->platform, &w->err);

@@ -28,7 +28,7 @@ static void open_store(struct world *w)
 
     (void)snprintf(path, sizeof(path), "%s/db", w->dir);
     w->store =
-        pb_store_open(&(struct pb_store_options){.path = path, .app_version = "test"}, &w->err);
+        pb_store_open(&(struct pb_store_options){.database = path, .app_version = "test"}, &w->err);
     if (!w->store)
         fail_msg("%s", w->err.message);
 }

@@ -25,7 +25,7 @@ void store_test_remove_dir(const char *dir)
 static void open_store(struct store_test *t)
 {
     t->store =
-        pb_store_open(&(struct pb_store_options){.path = t->path, .app_version = "test"}, &t->err);
+        pb_store_open(&(struct pb_store_options){.database = t->path, .app_version = "test"}, &t->err);
     if (!t->store)
         fail_msg("%s", t->err.message);
 }

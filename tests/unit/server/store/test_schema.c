@@ -15,6 +15,7 @@ static const struct pb_migration TWO = {2, "0002_two.sql",
 struct bare {
     char dir[64];
     char path[96];
+    struct pb_database *database;
     struct pb_db *db;
     struct pb_error err;
 };
@@ -26,7 +27,9 @@ static int setup(void **state)
     t = (struct bare){0};
     store_test_make_dir(t.dir);
     snprintf(t.path, sizeof(t.path), "%s/db", t.dir);
-    t.db = pb_db_open(t.path, PB_DB_WRITER, &t.err);
+    t.database = pb_database_new(&(struct pb_database_options){.address = t.path}, &t.err);
+    assert_non_null(t.database);
+    t.db = pb_db_open(t.database, PB_DB_WRITER, &t.err);
     assert_non_null(t.db);
     *state = &t;
     return 0;
@@ -37,6 +40,7 @@ static int teardown(void **state)
     struct bare *t = *state;
 
     pb_db_close(t->db);
+    pb_database_free(t->database);
     store_test_remove_dir(t->dir);
     return 0;
 }

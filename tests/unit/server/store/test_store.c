@@ -236,7 +236,7 @@ TEST(a_full_queue_is_said_at_once)
     (void)state;
     store_test_make_dir(dir);
     snprintf(path, sizeof(path), "%s/db", dir);
-    store = pb_store_open(&(struct pb_store_options){.path = path, .queue_max = MAX}, &err);
+    store = pb_store_open(&(struct pb_store_options){.database = path, .queue_max = MAX}, &err);
     assert_non_null(store);
     assert_ok(pb_store_submit(store, hold, on_held, &gate, &err), &err);
     wait_entered(&gate);
@@ -312,7 +312,7 @@ TEST(the_log_of_the_database_is_checkpointed_and_does_not_grow)
 static void write_and_tell(const char *path, int out)
 {
     struct pb_error err = {0};
-    struct pb_store *store = pb_store_open(&(struct pb_store_options){.path = path}, &err);
+    struct pb_store *store = pb_store_open(&(struct pb_store_options){.database = path}, &err);
 
     for (int i = 0; store; i++) {
         struct numbered wish = {NULL, i, false};
@@ -350,7 +350,7 @@ TEST(what_was_acknowledged_survives_kill_9)
     waitpid(child, NULL, 0);
     assert_true(last >= 200);
 
-    store = pb_store_open(&(struct pb_store_options){.path = path}, &err);
+    store = pb_store_open(&(struct pb_store_options){.database = path}, &err);
     assert_non_null(store);
     pb_arena_init(&arena, 1 << 20);
     for (int i = 0; i <= last; i++) {
@@ -441,7 +441,7 @@ TEST(a_file_that_is_no_database_is_refused)
     for (int i = 0; i < 1000; i++)
         fputs("not a database\n", file);
     fclose(file);
-    assert_null(pb_store_open(&(struct pb_store_options){.path = path}, &err));
+    assert_null(pb_store_open(&(struct pb_store_options){.database = path}, &err));
     assert_int_equal(err.code, PB_ERROR_INTERNAL);
     assert_string_equal(err.reason, "store_corrupt");
     store_test_remove_dir(dir);
