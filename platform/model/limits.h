@@ -61,6 +61,7 @@ enum {
     PB_LIMIT_SUMMARY = 64 << 10,
     PB_LIMIT_QUESTION = 16 << 10,
     PB_LIMIT_REASON = 2000,
+    PB_LIMIT_REMARK_CHARS = 4000,
     PB_LIMIT_DEDUPE_KEY = 200,
     PB_LIMIT_ATTEMPTS_LOST = 3, /* then the execution fails: node_lost */
     PB_LIMIT_CHANGED_FILES = 50,

@@ -22,6 +22,7 @@
 #include "server/store/log_store.h"
 #include "server/store/outbox_store.h"
 #include "server/store/project_store.h"
+#include "server/store/remark_store.h"
 #include "server/store/store.h"
 #include "server/store/work_item_store.h"
 
@@ -120,6 +121,17 @@ static int check_project(const struct pb_project *project, struct pb_error *err)
     return 0;
 }
 
+/* With the question the execution has open, if any. */
+static int keep_remark(struct pb_db *db, const struct pb_remark *said,
+                       const struct pb_execution *execution, struct pb_error *err)
+{
+    struct pb_remark remark = *said;
+
+    remark.execution_id = execution->id;
+    remark.question = execution->question;
+    return pb_remark_add(db, &remark, err);
+}
+
 static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *arena,
                   struct pb_error *err)
 {
@@ -158,7 +170,8 @@ static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *
         .created_at = now,
         .updated_at = now,
     };
-    if (pb_execution_insert(db, &execution, &number, err) < 0)
+    if (pb_execution_insert(db, &execution, &number, err) < 0 ||
+        (wish->remark && keep_remark(db, wish->remark, &execution, err) < 0))
         return -1;
     return pb_execution_leave_effect(db, &execution, now, err);
 }
@@ -211,7 +224,7 @@ int pb_execution_find(struct pb_platform *platform, const char *project_id, cons
 struct reply {
     const char *id;
     const char *prompt;
-    const char *by;
+    const struct pb_remark *answer;
     const char *dedupe_key;
     char project_id[PB_LIMIT_PROJECT_ID + 1]; /* out */
 };
@@ -235,7 +248,8 @@ static int write_reply(struct pb_db *db, void *arg, struct pb_error *err)
     (void)snprintf(reply->project_id, sizeof(reply->project_id), "%s", execution->project_id);
     if (pb_execution_take_key(db, execution->project_id, reply->dedupe_key, reply->id, now, err) <
             0 ||
-        pb_execution_set_prompt(db, reply->id, reply->prompt, err) < 0)
+        pb_execution_set_prompt(db, reply->id, reply->prompt, err) < 0 ||
+        keep_remark(db, reply->answer, execution, err) < 0)
         goto out;
     execution->resume = true;
     execution->question = NULL;
@@ -252,13 +266,14 @@ out:
 }
 
 int pb_execution_reply(struct pb_platform *platform, const char *id, const char *prompt,
-                       const char *by, const char *dedupe_key, struct pb_error *err)
+                       const struct pb_remark *answer, const char *dedupe_key,
+                       struct pb_error *err)
 {
-    struct reply reply = {.id = id, .prompt = prompt, .by = by, .dedupe_key = dedupe_key};
+    struct reply reply = {.id = id, .prompt = prompt, .answer = answer, .dedupe_key = dedupe_key};
 
     if (pb_store_write(platform->store, write_reply, &reply, err) < 0)
         return pb_fail_in(err, "reply to %s", id);
-    pb_execution_note(platform, id, 's', "answered by %s", by);
+    pb_execution_note(platform, id, 's', "answered by %s", answer->said_by);
     pb_execution_announce(platform, reply.project_id, id);
     return 0;
 }

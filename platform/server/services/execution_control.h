@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "model/execution.h"
+#include "model/remark.h"
 
 struct pb_platform;
 
@@ -34,10 +35,11 @@ struct pb_enqueue {
     const char *author; /* the author; NULL = unknown */
     const char *prompt; /* pinned as of the trigger */
     enum pb_execution_trigger trigger;
-    const char *requested_by; /* login on GitHub, or user name here */
-    const char *dedupe_key;   /* contract: "label:…", "comment:…", "ui:…" */
-    bool resume;              /* continue the work item's session when it has one */
-    const char *driver;       /* NULL = the project's */
+    const char *requested_by;       /* login on GitHub, or user name here */
+    const char *dedupe_key;         /* contract: "label:…", "comment:…", "ui:…" */
+    bool resume;                    /* continue the work item's session when it has one */
+    const char *driver;             /* NULL = the project's */
+    const struct pb_remark *remark; /* the comment that is the trigger; NULL = none was */
 };
 
 /* CONFLICT with reason "duplicate" when the project has seen this dedupe_key (also as a reply). */
@@ -51,10 +53,12 @@ int pb_execution_find(struct pb_platform *platform, const char *project_id, cons
                       struct pb_error *err) PB_MUST_CHECK;
 
 /* An answer for an execution that waits for input or approval: the same execution is queued again with
- * `prompt` and its session. CONFLICT "duplicate" for a key seen before, CONFLICT "not_waiting" when it
- * no longer waits (the caller then enqueues). */
+ * `prompt` and its session; `answer` (its text, by whom, where, when) is kept with the question. CONFLICT
+ * "duplicate" for a key seen before, CONFLICT "not_waiting" when it no longer waits (the caller then
+ * enqueues). */
 int pb_execution_reply(struct pb_platform *platform, const char *id, const char *prompt,
-                       const char *by, const char *dedupe_key, struct pb_error *err) PB_MUST_CHECK;
+                       const struct pb_remark *answer, const char *dedupe_key,
+                       struct pb_error *err) PB_MUST_CHECK;
 
 /* At once when nothing runs, else the node is told and `cancelled` follows its report. Cancelling twice is
  * success; a final execution is CONFLICT "already_final". */

@@ -79,10 +79,11 @@ int pb_github_comment_read(const struct pb_json *json, struct pb_arena *arena,
     comment.issue_number = number_in_url(pb_json_text(json, "issue_url", NULL));
     comment.body = pb_arena_text(arena, pb_json_text(json, "body", ""));
     comment.author = person_of(pb_json_get(json, "user"), arena);
+    comment.url = pb_arena_text(arena, pb_json_text(json, "html_url", ""));
     comment.is_outsider = is_outsider(pb_json_text(json, "author_association", ""));
     comment.created_at = time_of(json, "created_at");
     comment.updated_at = time_of(json, "updated_at");
-    if (!comment.body)
+    if (!comment.body || !comment.url)
         return pb_fail(err, PB_ERROR_LIMITED, "comment %lld is too large", (long long)comment.id);
     *ret_comment = comment;
     return 0;

@@ -39,6 +39,7 @@ struct pb_github_comment {
     int64_t issue_number;
     const char *body;
     struct pb_github_person author;
+    const char *url;
     bool is_outsider; /* GitHub's association says: hardly one who may write. Proves nothing */
     int64_t created_at;
     int64_t updated_at;

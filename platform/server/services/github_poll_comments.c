@@ -8,6 +8,7 @@
 #include "server/services/github_pin_private.h"
 #include "server/services/github_poll_private.h"
 #include "server/services/github_prompt.h"
+#include "server/services/github_text.h"
 #include "server/services/github_trust.h"
 #include "server/services/github_words.h"
 #include "server/store/execution_store.h"
@@ -37,6 +38,8 @@ struct hearing {
     struct pb_work_item *item;
     struct pb_execution *newest; /* of the work item */
     const char *key;
+    const char *prompt;
+    struct pb_remark remark;
 };
 
 /* Whether this comment may start anything at all; costs no call. */
@@ -69,13 +72,12 @@ static int is_candidate(struct hearing *h, bool *ret_candidate, struct pb_error 
 }
 
 static int build_prompt(struct hearing *h, const struct pb_github_issue *issue,
-                        const char **ret_prompt, struct pb_error *err)
+                        struct pb_error *err)
 {
     const struct pb_project *project = h->pass->project;
     bool waits = h->newest->status == PB_EXECUTION_WAITING_INPUT;
     struct pb_buf branch;
     struct pb_buf prompt;
-    const char *text;
 
     pb_buf_init(&branch, 512);
     pb_buf_init(&prompt, PB_LIMIT_PROMPT);
@@ -95,18 +97,37 @@ static int build_prompt(struct hearing *h, const struct pb_github_issue *issue,
                                                       .body = h->comment->body},
                              h->comment->issue_number,
                              waits && h->newest->question ? h->newest->question : NULL);
-    text = pb_buf_failed(&prompt) ? NULL : pb_arena_text(h->arena, pb_buf_string(&prompt));
+    h->prompt = pb_buf_failed(&prompt) ? NULL : pb_arena_text(h->arena, pb_buf_string(&prompt));
     pb_buf_release(&branch);
     pb_buf_release(&prompt);
-    if (!text)
+    if (!h->prompt)
         return pb_fail(err, PB_ERROR_TOO_LARGE, "comment %lld is too large to be handed on",
                        (long long)h->comment->id);
-    *ret_prompt = text;
     return 0;
 }
 
-static int follow_up(struct hearing *h, const struct pb_github_issue *issue, const char *prompt,
-                     struct pb_error *err)
+/* What is kept of the comment, for whoever reads later how the work went. */
+static int build_remark(struct hearing *h, struct pb_error *err)
+{
+    const struct pb_github_comment *comment = h->comment;
+    struct pb_buf text;
+
+    pb_buf_init(&text, 4 * PB_GITHUB_TEXT_CHARS + 256);
+    pb_github_text_clean(&text, comment->body, strlen(comment->body), PB_LIMIT_REMARK_CHARS);
+    h->remark = (struct pb_remark){.text = pb_buf_failed(&text)
+                                               ? NULL
+                                               : pb_arena_text(h->arena, pb_buf_string(&text)),
+                                   .said_by = comment->author.login,
+                                   .url = comment->url,
+                                   .said_at = comment->created_at};
+    pb_buf_release(&text);
+    if (!h->remark.text)
+        return pb_fail(err, PB_ERROR_TOO_LARGE, "comment %lld is too large to be kept",
+                       (long long)comment->id);
+    return 0;
+}
+
+static int follow_up(struct hearing *h, const struct pb_github_issue *issue, struct pb_error *err)
 {
     const char *id = NULL;
 
@@ -117,11 +138,12 @@ static int follow_up(struct hearing *h, const struct pb_github_issue *issue, con
                                                   .title = h->item->title,
                                                   .url = issue->url,
                                                   .author = issue->author.login,
-                                                  .prompt = prompt,
+                                                  .prompt = h->prompt,
                                                   .trigger = PB_TRIGGER_COMMENT,
                                                   .requested_by = h->comment->author.login,
                                                   .dedupe_key = h->key,
-                                                  .resume = true},
+                                                  .resume = true,
+                                                  .remark = &h->remark},
                              h->arena, &id, err) < 0)
         return -1;
     pb_log_info("github_sync", "project=%s issue=%lld execution=%s queued by a comment of '%s'",
@@ -130,16 +152,15 @@ static int follow_up(struct hearing *h, const struct pb_github_issue *issue, con
 }
 
 /* An answer when somebody waits for one, else more work after what there is. */
-static int act(struct hearing *h, const struct pb_github_issue *issue, const char *prompt,
-               struct pb_error *err)
+static int act(struct hearing *h, const struct pb_github_issue *issue, struct pb_error *err)
 {
     struct pb_error why = {0};
     int r = -1;
 
     if (h->newest->status == PB_EXECUTION_WAITING_INPUT ||
         h->newest->status == PB_EXECUTION_WAITING_APPROVAL) {
-        r = pb_execution_reply(h->pass->platform, h->newest->id, prompt, h->comment->author.login,
-                               h->key, &why);
+        r = pb_execution_reply(h->pass->platform, h->newest->id, h->prompt, &h->remark, h->key,
+                               &why);
         if (r == 0)
             pb_log_info("github_sync", "project=%s execution=%s answered by '%s'",
                         h->pass->project->id, h->newest->id, h->comment->author.login);
@@ -147,7 +168,7 @@ static int act(struct hearing *h, const struct pb_github_issue *issue, const cha
             goto out;
     }
     why = (struct pb_error){0};
-    r = follow_up(h, issue, prompt, &why);
+    r = follow_up(h, issue, &why);
 out:
     if (r < 0 && why.code == PB_ERROR_CONFLICT)
         return 0; /* heard before */
@@ -159,7 +180,6 @@ out:
 static int hear(struct hearing *h, struct pb_error *err)
 {
     struct pb_github_issue issue;
-    const char *prompt;
     bool candidate;
     bool may;
 
@@ -174,8 +194,8 @@ static int hear(struct hearing *h, struct pb_error *err)
     if (pb_github_issue_get(&h->pass->repo, h->item->number, h->arena, &issue, err) < 0)
         return -1;
     if (issue.is_open) {
-        if (pb_github_pass_facts(h->pass, err) < 0 || build_prompt(h, &issue, &prompt, err) < 0 ||
-            act(h, &issue, prompt, err) < 0)
+        if (pb_github_pass_facts(h->pass, err) < 0 || build_prompt(h, &issue, err) < 0 ||
+            build_remark(h, err) < 0 || act(h, &issue, err) < 0)
             return -1;
     } else {
         pb_log_info("github_sync",

@@ -77,7 +77,7 @@ void world_start(void)
     snprintf(world.dir, sizeof(world.dir), "/tmp/pb-github-XXXXXX");
     assert_non_null(mkdtemp(world.dir));
     snprintf(path, sizeof(path), "%s/poppo.db", world.dir);
-    store = pb_store_open(&(struct pb_store_options){.database = path, .app_version = "test"}, &err);
+    store = pb_store_open(&(struct pb_store_options){.path = path, .app_version = "test"}, &err);
     assert_non_null(store);
     world.github = stand_in_start();
     world.platform = (struct pb_platform){.settings = {.base_url = "https://poppo.example",
@@ -251,6 +251,14 @@ static void note_call(const char *id, const char *key, const char *by, const cha
     call->resume = wish && wish->resume;
 }
 
+static void note_remark(const struct pb_remark *remark)
+{
+    struct world_call *call = &world.calls[world.call_count - 1];
+
+    snprintf(call->remark, sizeof(call->remark), "%s", remark->text);
+    snprintf(call->remark_url, sizeof(call->remark_url), "%s", remark->url);
+}
+
 int pb_execution_enqueue(struct pb_platform *platform, const struct pb_enqueue *wish,
                          struct pb_arena *arena, const char **ret_id, struct pb_error *err)
 {
@@ -262,16 +270,19 @@ int pb_execution_enqueue(struct pb_platform *platform, const struct pb_enqueue *
                    ? pb_fail_reason(err, PB_ERROR_CONFLICT, "duplicate", "seen before")
                    : -1;
     note_call(insert.id, wish->dedupe_key, wish->requested_by, wish->prompt, false, wish);
+    if (wish->remark)
+        note_remark(wish->remark);
     *ret_id = pb_arena_text(arena, insert.id);
     return 0;
 }
 
 int pb_execution_reply(struct pb_platform *platform, const char *id, const char *prompt,
-                       const char *by, const char *dedupe_key, struct pb_error *err)
+                       const struct pb_remark *answer, const char *dedupe_key, struct pb_error *err)
 {
     (void)platform;
     (void)err;
-    note_call(id, dedupe_key, by, prompt, true, NULL);
+    note_call(id, dedupe_key, answer->said_by, prompt, true, NULL);
+    note_remark(answer);
     return 0;
 }
 

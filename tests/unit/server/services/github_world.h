@@ -25,7 +25,9 @@ struct world_call {
     char key[64];
     char by[64];
     char title[256];
-    char *prompt; /* owned */
+    char *prompt;     /* owned */
+    char remark[256]; /* of the comment: its text and address; "" = no comment */
+    char remark_url[128];
     enum pb_execution_trigger trigger;
     bool resume;
     bool is_reply;

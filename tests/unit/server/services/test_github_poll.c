@@ -35,6 +35,7 @@
 #define COMMENT(id, login, body, time)                                                            \
     "{\"id\":" #id ",\"body\":\"" body "\",\"user\":{\"login\":\"" login "\",\"type\":\"User\"}," \
     "\"issue_url\":\"https://api.github.example/repos/acme/site/issues/12\","                     \
+    "\"html_url\":\"https://github.example/acme/site/issues/12#issuecomment-" #id "\","           \
     "\"created_at\":\"" time "\",\"updated_at\":\"" time "\"}"
 
 static struct pb_github_poll poll;
@@ -260,16 +261,20 @@ TEST(a_comment_continues_the_work_once)
     assert_true(world.calls[1].resume);
     assert_false(world.calls[1].is_reply);
     assert_non_null(strstr(world.calls[1].prompt, "now green"));
+    assert_string_equal(world.calls[1].remark, "now green");
+    assert_string_equal(world.calls[1].remark_url,
+                        "https://github.example/acme/site/issues/12#issuecomment-901");
 }
 
 TEST(a_comment_answers_an_execution_that_waits)
 {
-    comment_after(ask, "[" COMMENT(901, "alice", "navy", "2026-11-22T10:30:00Z") "]");
+    comment_after(ask, "[" COMMENT(901, "alice", "navy<!-- x -->", "2026-11-22T10:30:00Z") "]");
     assert_true(world.call_count >= 2);
     assert_true(world.calls[1].is_reply);
     assert_string_equal(world.calls[1].id, world.calls[0].id);
     assert_non_null(strstr(world.calls[1].prompt, "navy"));
     assert_non_null(strstr(world.calls[1].prompt, "Which blue?"));
+    assert_string_equal(world.calls[1].remark, "navy");
 }
 
 TEST(comments_that_are_not_for_us_start_nothing)
