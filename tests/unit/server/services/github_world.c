@@ -77,7 +77,7 @@ void world_start(void)
     snprintf(world.dir, sizeof(world.dir), "/tmp/pb-github-XXXXXX");
     assert_non_null(mkdtemp(world.dir));
     snprintf(path, sizeof(path), "%s/poppo.db", world.dir);
-    store = pb_store_open(&(struct pb_store_options){.path = path, .app_version = "test"}, &err);
+    store = pb_store_open(&(struct pb_store_options){.database = path, .app_version = "test"}, &err);
     assert_non_null(store);
     world.github = stand_in_start();
     world.platform = (struct pb_platform){.settings = {.base_url = "https://poppo.example",
