@@ -42,14 +42,14 @@ const char *pb_cli_ago(struct pb_arena *arena, const char *time, int64_t now_ms)
     return or_empty(pb_arena_format(arena, pb_say("%lld s ago", "%lld秒前"), seconds));
 }
 
-const char *pb_cli_between(struct pb_arena *arena, const char *from, const char *to, int64_t now_ms)
+const char *pb_cli_worked(struct pb_arena *arena, int64_t active_ms, const char *active_since,
+                          int64_t now_ms)
 {
-    int64_t start;
-    int64_t end = now_ms;
+    int64_t since;
 
-    if (!from || !pb_clock_parse(from, &start) || (to && !pb_clock_parse(to, &end)))
-        return "";
-    return pb_cli_duration(arena, end - start);
+    if (active_since && pb_clock_parse(active_since, &since))
+        return pb_cli_duration(arena, active_ms + (now_ms > since ? now_ms - since : 0));
+    return active_ms > 0 ? pb_cli_duration(arena, active_ms) : "";
 }
 
 const char *pb_cli_time(struct pb_arena *arena, const char *time)

@@ -11,9 +11,9 @@
 const char *pb_cli_duration(struct pb_arena *arena, int64_t ms);
 /* "3 min ago", from an RFC 3339 time; NULL is unknown. */
 const char *pb_cli_ago(struct pb_arena *arena, const char *time, int64_t now_ms);
-/* Between two RFC 3339 times; an end of NULL is now. */
-const char *pb_cli_between(struct pb_arena *arena, const char *from, const char *to,
-                           int64_t now_ms);
+/* Of an execution: its active_ms and, while an attempt works, the time since active_since (RFC 3339). */
+const char *pb_cli_worked(struct pb_arena *arena, int64_t active_ms, const char *active_since,
+                          int64_t now_ms);
 /* "2026-11-22 10:06:07 UTC" */
 const char *pb_cli_time(struct pb_arena *arena, const char *time);
 const char *pb_cli_bytes(struct pb_arena *arena, int64_t bytes); /* below 0: unknown */

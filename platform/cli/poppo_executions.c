@@ -131,8 +131,8 @@ static int add_row(struct pb_cli *cli, struct pb_cli_table *table, const struct 
         issue ? pb_arena_format(&cli->arena, "#%lld", (long long)issue) : "",
         pb_json_text(execution, "title", ""),
         pb_json_text(execution, "requested_by", ""),
-        pb_cli_between(&cli->arena, pb_json_text(execution, "started_at", NULL),
-                       pb_json_text(execution, "completed_at", NULL), now),
+        pb_cli_worked(&cli->arena, pb_json_int(execution, "active_ms", 0),
+                      pb_json_text(execution, "active_since", NULL), now),
         pb_cli_money(&cli->arena, execution, "cost_usd"),
         pb_cli_ago(&cli->arena, pb_json_text(execution, "created_at", NULL), now),
     };
@@ -288,9 +288,9 @@ static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct 
     pb_cli_put_pair(text, pb_say("Created", "作成"),
                     pb_cli_time(&cli->arena, pb_json_text(execution, "created_at", NULL)));
     pb_cli_put_pair(text, pb_say("Took", "所要時間"),
-                    pb_cli_between(&cli->arena, pb_json_text(execution, "started_at", NULL),
-                                   pb_json_text(execution, "completed_at", NULL),
-                                   pb_clock_wall_ms()));
+                    pb_cli_worked(&cli->arena, pb_json_int(execution, "active_ms", 0),
+                                  pb_json_text(execution, "active_since", NULL),
+                                  pb_clock_wall_ms()));
     pb_cli_put_pair(text, pb_say("Attempts", "試行"),
                     pb_cli_count(&cli->arena, pb_json_int(execution, "attempt_count", -1)));
     put_result(cli, text, execution);

@@ -245,6 +245,9 @@ struct pb_execution {
     const char *github_repo;
     const char *item; /* "issue-12" */
     const char *issue_url;
+    /* read along from its attempts: time spent waiting is not in it */
+    int64_t active_ms;    /* of those that have ended */
+    int64_t active_since; /* the one that works now; 0 none does */
 };
 
 struct pb_attempt {

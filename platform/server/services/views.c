@@ -197,6 +197,8 @@ void pb_view_execution(struct pb_json_writer *w, const char *name,
     pb_json_put_time(w, "created_at", execution->created_at);
     pb_json_put_time(w, "started_at", execution->started_at);
     pb_json_put_time(w, "completed_at", execution->completed_at);
+    pb_json_put_int(w, "active_ms", execution->active_ms);
+    pb_json_put_time(w, "active_since", execution->active_since);
     pb_json_put_time(w, "updated_at", execution->updated_at);
     pb_json_end_object(w);
 }

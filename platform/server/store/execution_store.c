@@ -65,8 +65,8 @@ static const struct pb_column CHANGING[] = {
 
 /* Read along. */
 static const struct pb_column JOINED[] = {
-    E(TEXT, project_name), E(TEXT, github_owner), E(TEXT, github_repo),
-    E(TEXT, item),         E(TEXT, issue_url),
+    E(TEXT, project_name), E(TEXT, github_owner), E(TEXT, github_repo),  E(TEXT, item),
+    E(TEXT, issue_url),    E(INT, active_ms),     E(TIME, active_since),
 };
 
 static const struct pb_columns ASKED_COLUMNS = PB_COLUMNS(ASKED);
@@ -80,7 +80,11 @@ void pb_execution_put_select(struct pb_buf *sql)
     pb_sql_columns(sql, "e", &ASKED_COLUMNS);
     pb_buf_text(sql, ", ");
     pb_sql_columns(sql, "e", &CHANGING_COLUMNS);
-    pb_buf_text(sql, ", p.name, p.github_owner, p.github_repo, w.item, w.url, e.prompt "
+    pb_buf_text(sql, ", p.name, p.github_owner, p.github_repo, w.item, w.url, "
+                     "(SELECT coalesce(sum(a.ended_at - a.started_at), 0) FROM attempts AS a "
+                     "WHERE a.execution_id = e.id), "
+                     "(SELECT max(a.started_at) FROM attempts AS a "
+                     "WHERE a.execution_id = e.id AND a.ended_at IS NULL), e.prompt "
                      "FROM executions AS e JOIN projects AS p ON p.id = e.project_id "
                      "LEFT JOIN work_items AS w ON w.id = e.work_item_id");
 }

@@ -40,9 +40,10 @@ TEST(times_are_told_as_distances_and_in_utc)
     assert_string_equal(pb_cli_ago(&arena, "2027-01-01T00:00:00Z", now), "0 s ago");
     assert_string_equal(pb_cli_time(&arena, "2026-11-22T12:06:07+09:00"),
                         "2026-11-22 03:06:07 UTC");
-    assert_string_equal(pb_cli_between(&arena, "2026-11-22T03:00:00Z", "2026-11-22T03:01:10Z", now),
-                        "1 min 10 s");
-    assert_string_equal(pb_cli_between(&arena, "2026-11-22T03:06:00Z", NULL, now), "7 s");
+    assert_string_equal(pb_cli_worked(&arena, 70000, NULL, now), "1 min 10 s");
+    assert_string_equal(pb_cli_worked(&arena, 0, "2026-11-22T03:06:00Z", now), "7 s");
+    assert_string_equal(pb_cli_worked(&arena, 60000, "2026-11-22T03:06:00Z", now), "1 min 7 s");
+    assert_string_equal(pb_cli_worked(&arena, 5000, "2026-11-22T03:07:00Z", now), "5 s");
 }
 
 TEST(sizes_use_the_unit_that_reads_best)
@@ -61,7 +62,7 @@ TEST(what_is_unknown_is_empty)
     assert_string_equal(pb_cli_ago(&arena, NULL, 0), "");
     assert_string_equal(pb_cli_ago(&arena, "yesterday", 0), "");
     assert_string_equal(pb_cli_time(&arena, NULL), "");
-    assert_string_equal(pb_cli_between(&arena, NULL, NULL, 0), "");
+    assert_string_equal(pb_cli_worked(&arena, 0, NULL, 0), "");
 }
 
 TEST(money_has_four_digits_or_is_unknown)

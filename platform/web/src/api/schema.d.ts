@@ -877,6 +877,13 @@ export interface components {
             created_at: components["schemas"]["Time"];
             started_at: components["schemas"]["TimeOrNull"];
             completed_at: components["schemas"]["TimeOrNull"];
+            /** @description Working time of the attempts that have ended; time spent waiting is not in it */
+            active_ms: number;
+            /**
+             * Format: date-time
+             * @description Since when the present attempt works; null when none does
+             */
+            active_since: string | null;
             updated_at: components["schemas"]["Time"];
         };
         ExecutionPage: {

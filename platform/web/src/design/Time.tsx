@@ -1,5 +1,6 @@
 /** Times as people say them: relative on the page, absolute on hover and for machines. */
 import { useSyncExternalStore } from 'react'
+import type { Execution } from '../api/types'
 import { formatAbsolute, formatClock, formatRelative } from '../i18n/format'
 import { useLanguage } from '../i18n/t'
 
@@ -55,7 +56,14 @@ export function Elapsed({ start, end }: { start: string | null; end: string | nu
   return <Ticking start={start} />
 }
 
-function Ticking({ start }: { start: string }) {
+function Ticking({ start, before = 0 }: { start: string; before?: number }) {
   const current = useNow()
-  return <>{formatClock(Math.max(0, current - Date.parse(start)))}</>
+  return <>{formatClock(before + Math.max(0, current - Date.parse(start)))}</>
+}
+
+/** Time at work: what its attempts took; the clock stands while it waits for a person or a turn. */
+export function Worked(props: { execution: Pick<Execution, 'active_ms' | 'active_since'> }) {
+  const { active_ms, active_since } = props.execution
+  if (active_since !== null) return <Ticking start={active_since} before={active_ms} />
+  return <>{active_ms > 0 ? formatClock(active_ms) : '—'}</>
 }

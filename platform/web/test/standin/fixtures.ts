@@ -79,6 +79,10 @@ export function makeExecution(part: Partial<Execution> & { projectId: string }):
   const { projectId, ...rest } = part
   counter++
   const id = `01JD${String(counter).padStart(22, '0')}`
+  const works = /^(?:preparing|running|cancelling)$/.test(part.status ?? 'running')
+  const started = part.started_at === undefined ? ago(372) : part.started_at
+  const took = (from: string | null, to: string | null | undefined) =>
+    from && to ? Date.parse(to) - Date.parse(from) : 0
   return {
     id,
     number: 400 + counter,
@@ -121,6 +125,10 @@ export function makeExecution(part: Partial<Execution> & { projectId: string }):
     created_at: ago(375),
     started_at: ago(372),
     completed_at: null,
+    active_ms: part.attempts
+      ? part.attempts.reduce((sum, each) => sum + took(each.started_at, each.ended_at), 0)
+      : took(started, part.completed_at),
+    active_since: works ? started : null,
     updated_at: ago(2),
     ...rest,
   }
@@ -271,7 +279,14 @@ export function makeWorld() {
     created_at: ago(9001),
     cost_usd: 0.0421,
     log: { lines: 90, bytes: 7000, complete: true },
-    attempts: [makeAttempt({ status: 'ended', outcome: 'cancelled' })],
+    attempts: [
+      makeAttempt({
+        status: 'ended',
+        outcome: 'cancelled',
+        started_at: ago(9000),
+        ended_at: ago(8900),
+      }),
+    ],
   })
   const unchanged = makeExecution({
     projectId: 'infra-terraform',
@@ -286,7 +301,14 @@ export function makeWorld() {
     created_at: ago(12_004),
     cost_usd: 0.11,
     log: { lines: 60, bytes: 5000, complete: true },
-    attempts: [makeAttempt({ status: 'ended', outcome: 'succeeded' })],
+    attempts: [
+      makeAttempt({
+        status: 'ended',
+        outcome: 'succeeded',
+        started_at: ago(12_000),
+        ended_at: ago(11_930),
+      }),
+    ],
   })
   const quota = makeExecution({
     projectId: 'mobile-app',
@@ -305,7 +327,14 @@ export function makeWorld() {
     },
     started_at: ago(3000),
     created_at: ago(3010),
-    attempts: [makeAttempt({ status: 'ended', outcome: 'waiting_quota' })],
+    attempts: [
+      makeAttempt({
+        status: 'ended',
+        outcome: 'waiting_quota',
+        started_at: ago(3000),
+        ended_at: ago(2600),
+      }),
+    ],
   })
   const executions = [queued, running, done, quota, asking, failed, cancelled, unchanged].sort(
     (a, b) => Date.parse(b.created_at) - Date.parse(a.created_at),

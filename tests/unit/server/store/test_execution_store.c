@@ -316,6 +316,46 @@ static int save_attempt(struct pb_db *db, void *arg, struct pb_error *err)
     return pb_attempt_save(db, arg, err);
 }
 
+static void work_from_to(struct store_test *t, const char *id, int64_t number, int64_t from,
+                         int64_t to)
+{
+    struct pb_attempt *one = attempt(t, id, number);
+
+    one->started_at = from;
+    one->ended_at = to;
+    one->status = to ? PB_ATTEMPT_ENDED : PB_ATTEMPT_RUNNING;
+    store_test_write(t, save_attempt, one);
+}
+
+TEST(working_time_is_that_of_the_attempts_and_not_the_waiting_between_them)
+{
+    struct store_test *t = *state;
+    const char *id;
+
+    store_test_add_project(t, "site");
+    id = store_test_add_execution(t, "site", 0, 1);
+    assert_int_equal(store_test_load(t, id)->active_ms, 0);
+    assert_int_equal(store_test_load(t, id)->active_since, 0);
+    claimed(t, id); /* assigned, not begun */
+    assert_int_equal(store_test_load(t, id)->active_since, 0);
+
+    work_from_to(t, id, 1, 1000, 0);
+    assert_int_equal(store_test_load(t, id)->active_ms, 0);
+    assert_int_equal(store_test_load(t, id)->active_since, 1000);
+    work_from_to(t, id, 1, 1000, 4000);
+    store_test_set_status(t, id, PB_EXECUTION_WAITING_INPUT);
+    assert_int_equal(store_test_load(t, id)->active_ms, 3000);
+    assert_int_equal(store_test_load(t, id)->active_since, 0);
+
+    store_test_set_status(t, id, PB_EXECUTION_QUEUED);
+    claimed(t, id);
+    work_from_to(t, id, 2, 90000, 0);
+    assert_int_equal(store_test_load(t, id)->active_ms, 3000);
+    assert_int_equal(store_test_load(t, id)->active_since, 90000);
+    work_from_to(t, id, 2, 90000, 90500);
+    assert_int_equal(store_test_load(t, id)->active_ms, 3500);
+}
+
 TEST(an_attempt_with_an_old_fence_cannot_speak)
 {
     struct store_test *t = *state;
@@ -624,6 +664,7 @@ int main(void)
         WITH_STORE(a_save_needs_the_version_and_the_status_it_was_made_from),
         WITH_STORE(narrow_changes_do_not_disturb_a_save_in_between),
         WITH_STORE(a_claim_raises_the_fence_and_only_one_wins),
+        WITH_STORE(working_time_is_that_of_the_attempts_and_not_the_waiting_between_them),
         WITH_STORE(an_attempt_with_an_old_fence_cannot_speak),
         WITH_STORE(pages_hold_every_row_once_also_with_equal_times),
         WITH_STORE(a_list_can_be_searched_and_signs_mean_themselves),
