@@ -37,7 +37,7 @@ const files = readdirSync(src, { recursive: true, withFileTypes: true })
 
 const used = new Set()
 const prefixes = new Set()
-const japanese = /[\u3040-\u30ff\u4e00-\u9fff]/
+const japanese = /[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]/
 for (const file of files) {
   const text = readFileSync(file, 'utf8')
   for (const match of text.matchAll(/['"]([a-z]+(?:\.[A-Za-z_]+)+)['"]/g)) used.add(match[1])

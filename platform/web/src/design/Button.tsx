@@ -46,7 +46,7 @@ export function Button(props: ButtonProps) {
     >
       {busy ? <Spinner /> : icon}
       {children}
-      {why && <span className="visually-hidden">（{why}）</span>}
+      {why && <span className="visually-hidden"> ({why})</span>}
     </button>
   )
 }

@@ -1,13 +1,14 @@
 /** Executions as rows: on the list, on the dashboard, on a project's page. */
-import { CirclePlay, GitPullRequest } from 'lucide-react'
+import { CirclePlay } from 'lucide-react'
 import { type ReactNode, useRef } from 'react'
 import { Link } from 'react-router'
 import type { Execution } from '../api/types'
 import { Empty, SkeletonRows } from '../design/feedback'
 import { ExecutionBadge } from '../design/Status'
-import { Elapsed, RelativeTime } from '../design/Time'
+import { RelativeTime, Worked } from '../design/Time'
 import { formatCompact, formatCost } from '../i18n/format'
 import { type Key, pick, useLanguage, useT } from '../i18n/t'
+import { PullRequestLink } from './PullRequest'
 import './parts.css'
 import { useRowKeys } from './rowKeys'
 
@@ -36,12 +37,6 @@ export function totalTokens(usage: Execution['usage']): number {
 
 export function inputTokens(usage: Execution['usage']): number {
   return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-}
-
-/** Waiting for a person or a quota is not work: the clock stands where it stopped. */
-export function endOfWork(execution: Execution): string | null {
-  const waits = execution.status.startsWith('waiting')
-  return execution.completed_at ?? (waits ? execution.updated_at : null)
 }
 
 function Row({ execution, project }: { execution: Execution; project: boolean }) {
@@ -73,17 +68,10 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
       )}
       <td className="wide-only roomy nowrap">{t(triggerLabel[execution.trigger])}</td>
       <td className={execution.pull_request ? undefined : 'wide-only'}>
-        {execution.pull_request ? (
-          <a href={execution.pull_request.url} target="_blank" rel="noreferrer" className="pr-link">
-            <GitPullRequest size={14} aria-hidden="true" />#{execution.pull_request.number}
-            <span className="visually-hidden">{t('link.new_tab')}</span>
-          </a>
-        ) : (
-          <span className="muted">—</span>
-        )}
+        <PullRequestLink execution={execution} />
       </td>
       <td className="num" data-label={t('execution.duration')}>
-        <Elapsed start={execution.started_at} end={endOfWork(execution)} />
+        <Worked execution={execution} />
       </td>
       <td className="num wide-only roomy">{formatCompact(totalTokens(execution.usage))}</td>
       <td className="num">{formatCost(execution.cost_usd)}</td>

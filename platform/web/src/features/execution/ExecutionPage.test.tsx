@@ -32,6 +32,32 @@ describe('an execution', () => {
     expect(screen.getByText('$1.27')).toBeInTheDocument()
   })
 
+  it('says that the pull request is on its way, then links to it', async () => {
+    const done = execution('succeeded')
+    const pull_request = done.pull_request
+    done.pull_request = null
+    done.completed_at = done.updated_at = new Date().toISOString()
+    const { store } = renderApp(`/executions/${done.id}`)
+    await screen.findByText('プルリクエストを作成しています…')
+    const updated_at = new Date().toISOString()
+    Object.assign(done, { pull_request, updated_at })
+    act(() => applyExecution(store, { ...done }))
+    expect(await screen.findAllByRole('link', { name: /プルリクエスト #219/ })).not.toHaveLength(0)
+    expect(screen.queryByText('プルリクエストを作成しています…')).not.toBeInTheDocument()
+  })
+
+  it('does not promise a pull request for ever, nor where none comes', async () => {
+    const done = execution('succeeded')
+    Object.assign(done, { pull_request: null, completed_at: '2026-11-22T00:00:00Z' })
+    const late = renderApp(`/executions/${done.id}`)
+    await screen.findByText(/プルリクエストはまだありません/)
+    late.unmount()
+    Object.assign(done, { issue_number: null, completed_at: new Date().toISOString() })
+    renderApp(`/executions/${done.id}`)
+    await screen.findByRole('heading', { name: '成果' })
+    expect(screen.queryByText(/プルリクエスト/)).not.toBeInTheDocument()
+  })
+
   it('says why it failed, what happens next, and where it is mended', async () => {
     renderApp(`/executions/${execution('failed').id}`)
     await screen.findByText('Claude API がキーを受け付けませんでした。')
@@ -52,6 +78,19 @@ describe('an execution', () => {
       'href',
       `${asking.issue_url}#issue-comment-box`,
     )
+  })
+
+  it('counts the time at work, not the waiting', async () => {
+    const asking = execution('waiting_input')
+    asking.active_ms = 300_000
+    asking.created_at = asking.started_at = '2026-11-22T00:00:00Z'
+    const page = renderApp(`/executions/${asking.id}`)
+    await screen.findByRole('heading', { name: '概要' })
+    const duration = screen.getByText('所要時間', { selector: 'dt' }).parentElement
+    expect(duration).toHaveTextContent('所要時間5:00')
+    page.unmount()
+    renderApp('/executions')
+    expect(await screen.findByRole('row', { name: /冪等キー/ })).toHaveTextContent('5:00')
   })
 
   it('says why it waits', async () => {

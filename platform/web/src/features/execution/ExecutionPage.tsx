@@ -11,12 +11,12 @@ import { ExternalLink } from '../../design/ExternalLink'
 import { ErrorNotice, SkeletonText } from '../../design/feedback'
 import { Card, Facts, Page, useTitle } from '../../design/Page'
 import { ExecutionBadge, executionLook, isFinal, StatusText } from '../../design/Status'
-import { AbsoluteTime, Elapsed } from '../../design/Time'
+import { AbsoluteTime, Worked } from '../../design/Time'
 import { formatCompact, formatCost, formatNumber } from '../../i18n/format'
 import { useT } from '../../i18n/t'
 import { useKeys } from '../../keys/useKeys'
 import { ConfirmDialog } from '../../overlay/lazy'
-import { endOfWork, inputTokens, triggerLabel } from '../../parts/ExecutionTable'
+import { inputTokens, triggerLabel } from '../../parts/ExecutionTable'
 import { NodeName } from '../../parts/NodeName'
 import NotFoundPage from '../../parts/NotFoundPage'
 import { useWhyNot } from '../../parts/permissions'
@@ -36,10 +36,7 @@ function Overview({ execution }: { execution: Execution }) {
   const { usage } = execution
   const rows: Parameters<typeof Facts>[0]['rows'] = [
     [t('execution.status'), <StatusText key="s" look={executionLook[execution.status]} />],
-    [
-      t('execution.duration'),
-      <Elapsed key="d" start={execution.started_at} end={endOfWork(execution)} />,
-    ],
+    [t('execution.duration'), <Worked key="d" execution={execution} />],
     [t('execution.model'), execution.model || t('execution.model_default')],
     [
       t('execution.tokens_in_out'),

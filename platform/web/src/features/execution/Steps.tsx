@@ -1,8 +1,7 @@
 import type { Execution } from '../../api/types'
 import { executionLook, Glyph, type Look, type Shape, type Tone } from '../../design/Status'
-import { Elapsed } from '../../design/Time'
+import { Elapsed, Worked } from '../../design/Time'
 import { type Key, useT } from '../../i18n/t'
-import { endOfWork } from '../../parts/ExecutionTable'
 import { type Step, type StepName, type StepState, steps } from './steps'
 
 const labels: Record<StepName, Key> = {
@@ -18,6 +17,7 @@ const looks: Record<StepState, { tone: Tone; shape: Shape; label: Key }> = {
   now: { tone: 'run', shape: 'play', label: 'step.state.now' },
   ahead: { tone: 'off', shape: 'dashed', label: 'step.state.ahead' },
   failed: { tone: 'fail', shape: 'cross', label: 'step.state.failed' },
+  cancelled: { tone: 'off', shape: 'slash', label: 'step.state.cancelled' },
   waiting: { tone: 'warn', shape: 'question', label: 'step.state.waiting' },
   skipped: { tone: 'off', shape: 'slash', label: 'step.state.skipped' },
 }
@@ -33,9 +33,9 @@ function look(step: Step, execution: Execution): Look {
 function StepTime({ step, execution }: { step: Step; execution: Execution }) {
   const { created_at, started_at, completed_at } = execution
   if (step.name === 'queue') return <Elapsed start={created_at} end={started_at ?? completed_at} />
-  if (step.name === 'work' && step.state !== 'ahead')
-    return <Elapsed start={started_at} end={endOfWork(execution)} />
-  return <>{step.state === 'ahead' ? '—' : ' '}</>
+  if (step.name === 'work' && step.state !== 'ahead' && step.state !== 'skipped')
+    return <Worked execution={execution} />
+  return <>{step.state === 'ahead' || step.state === 'skipped' ? '—' : ' '}</>
 }
 
 export function Steps({ execution }: { execution: Execution }) {
@@ -50,7 +50,7 @@ export function Steps({ execution }: { execution: Execution }) {
               <span className="step-name">
                 <Glyph shape={shape} />
                 {t(labels[step.name])}
-                <span className="visually-hidden">（{t(label)}）</span>
+                <span className="visually-hidden"> ({t(label)})</span>
               </span>
               <span className="step-bar" />
               <span className="step-time">

@@ -5,7 +5,7 @@ import { Link } from 'react-router'
 import type { Attempt, Execution, FailureReason } from '../../api/types'
 import { CopyButton } from '../../design/CopyButton'
 import { ExternalLink } from '../../design/ExternalLink'
-import { Notice } from '../../design/feedback'
+import { Notice, Spinner } from '../../design/feedback'
 import { Markdown } from '../../design/Markdown'
 import { Card } from '../../design/Page'
 import { executionLook, Glyph, isFinal, type Look, StatusText } from '../../design/Status'
@@ -13,6 +13,7 @@ import { AbsoluteTime, Elapsed } from '../../design/Time'
 import { formatCost, formatNumber } from '../../i18n/format'
 import { pick, useLanguage, useT } from '../../i18n/t'
 import { NodeName } from '../../parts/NodeName'
+import { awaitsPullRequest, useIsOpening } from '../../parts/PullRequest'
 
 /** Failures whose cure is in the project's settings. */
 const curedBySettings = new Set([
@@ -101,6 +102,26 @@ function ResultRow({ icon, children }: { icon: ReactNode; children: ReactNode })
   )
 }
 
+/** Between the push and the link. */
+function PullRequestToCome({ execution }: { execution: Execution }) {
+  const t = useT()
+  const icon = <GitPullRequest size={17} aria-hidden="true" />
+  if (!useIsOpening(execution))
+    return (
+      <ResultRow icon={icon}>
+        <span className="muted">{t('execution.pull_request_late')}</span>
+        <Link to={`/executions/${execution.id}/log`}>{t('execution.tab_log')}</Link>
+      </ResultRow>
+    )
+  return (
+    <ResultRow icon={icon}>
+      <span className="status-text" data-tone="run" role="status">
+        <Spinner /> {t('execution.pull_request_opening')}
+      </span>
+    </ResultRow>
+  )
+}
+
 function Result({ execution }: { execution: Execution }) {
   const t = useT()
   const { pull_request, branch, head_sha, changes } = execution
@@ -117,6 +138,7 @@ function Result({ execution }: { execution: Execution }) {
             </ExternalLink>
           </ResultRow>
         )}
+        {awaitsPullRequest(execution) && <PullRequestToCome execution={execution} />}
         {branch && head_sha && (
           <ResultRow icon={<GitBranch size={17} aria-hidden="true" />}>
             {repository ? (

@@ -17,9 +17,9 @@ describe('steps', () => {
     ['running', 'done done now ahead ahead'],
     ['waiting_input', 'done done waiting ahead ahead'],
     ['succeeded', 'done done done done done'],
-    ['cancelled', 'done done skipped ahead ahead'],
-    ['failed', 'done done failed ahead ahead'],
-    ['timed_out', 'done done failed ahead ahead'],
+    ['cancelled', 'done done cancelled skipped skipped'],
+    ['failed', 'done done failed skipped skipped'],
+    ['timed_out', 'done done failed skipped skipped'],
   ] as const)('%s', (status, expected) => {
     expect(states({ projectId: 'a', status, started_at: at })).toBe(expected)
   })
@@ -38,11 +38,11 @@ describe('steps', () => {
   it('puts a failure where it belongs', () => {
     const failed = { projectId: 'a', status: 'failed', started_at: at } as const
     expect(states({ ...failed, reason: reason('cli_missing') })).toBe(
-      'done failed ahead ahead ahead',
+      'done failed skipped skipped skipped',
     )
     expect(states({ ...failed, reason: reason('push_rejected') })).toBe(
-      'done done done failed ahead',
+      'done done done failed skipped',
     )
-    expect(states({ ...failed, started_at: null })).toBe('failed ahead ahead ahead ahead')
+    expect(states({ ...failed, started_at: null })).toBe('failed skipped skipped skipped skipped')
   })
 })

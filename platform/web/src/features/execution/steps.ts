@@ -3,7 +3,7 @@ import type { Attempt, Execution } from '../../api/types'
 import { isFinal } from '../../design/Status'
 
 export type StepName = 'queue' | 'prepare' | 'work' | 'publish' | 'done'
-export type StepState = 'done' | 'now' | 'ahead' | 'failed' | 'waiting' | 'skipped'
+export type StepState = 'done' | 'now' | 'ahead' | 'failed' | 'cancelled' | 'waiting' | 'skipped'
 
 export interface Step {
   name: StepName
@@ -65,10 +65,11 @@ export function steps(execution: Execution): Step[] {
   const at = names.indexOf(final ? failedAt(execution) : reached(execution, attempt))
   const here: StepState = final
     ? execution.status === 'cancelled'
-      ? 'skipped'
+      ? 'cancelled'
       : 'failed'
     : execution.status.startsWith('waiting')
       ? 'waiting'
       : 'now'
-  return names.map((name, i) => ({ name, state: i < at ? 'done' : i === at ? here : 'ahead' }))
+  const after: StepState = final ? 'skipped' : 'ahead'
+  return names.map((name, i) => ({ name, state: i < at ? 'done' : i === at ? here : after }))
 }

@@ -33,6 +33,15 @@ describe('executions', () => {
     )
   })
 
+  it('never link to what is no web address', async () => {
+    const done = standIn().world.executions.find((each) => each.pull_request?.number === 219)
+    if (!done) throw new Error('fixtures')
+    done.pull_request = { number: 219, url: 'javascript:alert(1)' }
+    renderApp('/executions')
+    await screen.findByText('#219')
+    expect(screen.queryByRole('link', { name: /#219/ })).not.toBeInTheDocument()
+  })
+
   it('link to their pull request in a new tab', async () => {
     renderApp('/executions')
     const link = await screen.findByRole('link', { name: /#219/ })
