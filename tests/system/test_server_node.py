@@ -1,5 +1,6 @@
 """Executions with a node that is a Python object: assignment, live log, results, fences, loss."""
 
+import contextlib
 import hashlib
 import sqlite3
 import time
@@ -125,7 +126,7 @@ def test_lines_sent_again_are_there_once_and_gaps_are_refused(server, node):
     assert server.lines(run["id"])[1:] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("blob, count", [(b"no newline", 1), (b"1 o a\n", 2), (b"x o a\n", 1), (b"1 ? a\n", 1), (b"", 1), (b"1 o a\n", 0)])
+@pytest.mark.parametrize("blob, count", [(b"no newline", 1), (b"1 o a\n", 2), (b"x o a\n", 1), (b"1 ? a\n", 1), (b"", 1), (b"1 o a\n", 0), (b"1 o a\n", 2**63 - 1)])
 def test_malformed_lines_close_the_link(server, node, blob, count):
     server.run()
     start = node.take()
@@ -243,20 +244,29 @@ def test_credentials_are_given_while_the_fence_holds(server, node):
     assert node.expect("credential", request="late")["kind"] == "cancelled"
 
 
-def test_a_node_has_no_say_in_what_another_one_runs(server):
+def two_nodes(server):
+    """Two nodes with keys of their own: the local one runs project app, the other nothing."""
     server.project()
-    server.stop()
-    key = "ppn_" + "o" * 43
-    with sqlite3.connect(server.folder / "data/platform/poppo.db") as db:
-        db.execute("INSERT INTO nodes (id, name, key_sha256, created_at) VALUES ('other', 'other', ?, 1)",
-                   [hashlib.sha256(key.encode()).hexdigest()])
-    db.close()
-    server.start().login()
-    other = server.node(key)
-    other.hello()
     node = server.node()
     node.hello()
     node.runner()
+    key = "ppn_" + "o" * 43
+    with sqlite3.connect(server.folder / "data/platform/poppo.db", timeout=10) as db:
+        db.execute("INSERT INTO nodes (id, name, key_sha256, created_at) VALUES ('other', 'other', ?, 1)",
+                   [hashlib.sha256(key.encode()).hexdigest()])
+    db.close()
+    other = server.node(key)
+    other.hello()
+    return node, other
+
+
+@pytest.fixture
+def pair(server):
+    return two_nodes(server)
+
+
+def test_a_node_has_no_say_in_what_another_one_runs(server, pair):
+    node, other = pair
     run = server.run()
     start = node.take()
     for purpose in ("git_push", "anthropic", "env"):
@@ -271,6 +281,77 @@ def test_a_node_has_no_say_in_what_another_one_runs(server):
     assert not any("forged" in line for line in server.lines(run["id"]))
     node.send("credential_request", {**ref(start), "request": "own", "purpose": "git_push"}, "app")
     assert node.expect("credential", request="own")["secret"]
+
+
+def test_a_node_cannot_take_another_ones_project(server, pair):
+    node, other = pair
+    before = server.ok("GET", "/api/projects/app")["agent"]
+    for state in ("running", "degraded"):
+        other.status("app", state=state)
+    claimed = {"execution": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "attempt": 1, "fence": 1, "state": "running", "next_line": 0, "finished": False}
+    other.send("runner_hello", {"attempts": [claimed]}, "app")
+    other.expect("attempt_discard", execution=claimed["execution"])
+    other.send("agent_log_data", {"request": "x", "total": 1, "from": 0, "lines": ["forged"]}, "app")
+    until("the refusals are in the log", lambda: all(f"node=other project=app {what} refused" in server.log()
+                                                     for what in ("in node_status", "runner_hello", "agent_log_data")))
+    assert server.ok("GET", "/api/projects/app")["agent"] == before
+    run = server.run()
+    node.take(execution=run["id"])  # still asked of the node on which it is placed
+    assert "attempt_start" not in [name for name, _, _ in other.seen]
+
+
+def test_a_node_cannot_accept_what_was_given_to_another_one():
+    server = Server(accept_timeout="700ms").start().setup()
+    try:
+        node, other = two_nodes(server)
+        server.project("mine")
+        other.expect("project_start", id="mine")  # it has the fewest
+        run = server.run()
+        start = node.expect("attempt_start")
+        for project in ("app", "mine"):
+            other.send("attempt_accepted", ref(start), project)
+            other.expect("attempt_discard", execution=run["id"])
+        assert node.expect("attempt_discard")["execution"] == run["id"]  # nobody who may has accepted it
+        assert node.take(execution=run["id"])["attempt"] == 2
+    finally:
+        server.remove()
+
+
+def test_a_node_cannot_fill_the_log_or_the_memory(server, pair):
+    _, other = pair
+    for _ in range(30):
+        other.status("app")
+    other.status(*[f"made-up-{n}" for n in range(4097)])
+    assert other.expect_closed()[0] == 1008
+    assert server.log().count("node=other project=app in node_status refused") == 20
+    assert "more of these are not logged" in server.log()
+    back = server.node("ppn_" + "o" * 43)
+    back.hello()
+    with contextlib.suppress(Exception):  # it is closed on the way
+        for n in range(5000):
+            back.send("agent_log", {}, f"made-up-{n}")
+    assert back.expect_closed() == (1013, "busy, or of too many projects")
+
+
+@pytest.mark.parametrize("member", ["cost_micro_usd", "input_tokens", "calls"])
+def test_numbers_no_work_can_reach_break_no_sum(server, node, member):
+    for _ in range(2):
+        run = server.run()
+        start = node.take(execution=run["id"])
+        usage = {"calls": 1, "input_tokens": 1, "output_tokens": 1, "cache_read_tokens": 0, "cache_write_tokens": 0, "cost_micro_usd": 1, member: 2**63 - 1}
+        node.send("usage", {**ref(start), **usage}, "app")
+        node.result(start, usage=usage, num_turns=2**63 - 1, last_line=2**63 - 1)
+        node.expect("result_ack", execution=run["id"])
+        server.wait(run["id"], "succeeded")
+    server.ok("GET", "/api/stats")
+    server.ok("GET", "/api/projects/app")
+
+
+def test_a_session_id_is_cut_to_a_length(server, node):
+    run = server.run()
+    start = node.take()
+    node.state(start, "running", session_id="s" * 100_000)
+    until("it is known", lambda: server.execution(run["id"])["session_id"] == "s" * 100)
 
 
 def test_a_state_we_do_not_know_ends_nothing(server, node):

@@ -40,24 +40,27 @@ static void pending_add(struct pb_node_hub *hub, const struct pb_execution *exec
     (void)pthread_mutex_unlock(&hub->lock);
 }
 
-static struct pending **pending_find(struct pb_node_hub *hub, const char *execution,
-                                     int64_t attempt)
+/* project_id NULL: of any. */
+static struct pending **pending_find(struct pb_node_hub *hub, const char *project_id,
+                                     const char *execution, int64_t attempt)
 {
     struct pending **at;
 
     for (at = &hub->pending; *at; at = &(*at)->next)
-        if ((*at)->attempt == attempt && strcmp((*at)->execution, execution) == 0)
+        if ((*at)->attempt == attempt && strcmp((*at)->execution, execution) == 0 &&
+            (!project_id || strcmp((*at)->project_id, project_id) == 0))
             break;
     return at;
 }
 
-void pb_pending_remove(struct pb_node_hub *hub, const char *execution, int64_t attempt)
+void pb_pending_remove(struct pb_node_hub *hub, const char *project_id, const char *execution,
+                       int64_t attempt)
 {
     struct pending **at;
     struct pending *found;
 
     (void)pthread_mutex_lock(&hub->lock);
-    at = pending_find(hub, execution, attempt);
+    at = pending_find(hub, project_id, execution, attempt);
     found = *at;
     if (found)
         *at = found->next;
@@ -70,7 +73,7 @@ bool pb_pending_has(struct pb_node_hub *hub, const char *execution, int64_t atte
     bool found;
 
     (void)pthread_mutex_lock(&hub->lock);
-    found = *pending_find(hub, execution, attempt) != NULL;
+    found = *pending_find(hub, NULL, execution, attempt) != NULL;
     (void)pthread_mutex_unlock(&hub->lock);
     return found;
 }
@@ -199,7 +202,7 @@ static int send_start(struct assignment *a, struct pb_error *err)
     pb_message_end(&b, NULL, 0);
     pending_add(a->hub, a->execution);
     if (!pb_link_send(link, &frame)) {
-        pb_pending_remove(a->hub, a->execution->id, a->execution->attempt_count);
+        pb_pending_remove(a->hub, a->project->id, a->execution->id, a->execution->attempt_count);
         (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "the assignment could not be sent");
         goto out;
     }

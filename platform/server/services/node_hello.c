@@ -17,7 +17,7 @@
 #include "server/store/project_store.h"
 #include "server/store/store.h"
 
-enum { ARENA_MAX = 16 << 20, CAPACITY_MAX = 4096, PROJECTS_MAX = 20000 };
+enum { ARENA_MAX = 16 << 20, CAPACITY_MAX = 4096, PROJECTS_MAX = LINK_LANES_MAX };
 
 /* --- hello ------------------------------------------------------------------------------------------------ */
 
@@ -83,8 +83,9 @@ static int give_up_one(struct pb_node_hub *hub, struct pb_db *db, const struct p
     int r;
 
     pb_arena_init(&arena, ARENA_MAX);
-    pb_pending_remove(hub, attempt->execution_id, attempt->number);
     r = pb_execution_load(db, &arena, attempt->execution_id, &execution, err);
+    if (r == 0)
+        pb_pending_remove(hub, execution->project_id, execution->id, attempt->number);
     if (r == 0)
         r = pb_execution_lost(hub->platform,
                               &(struct pb_attempt_claim){execution->project_id, execution->id,
@@ -186,10 +187,14 @@ struct status {
     struct pb_platform *platform;
     const char *node_id;
     const struct pb_json *body;
-    /* out: projects whose row changed */
-    const char **changed;
-    size_t changed_count;
     struct pb_arena *arena;
+    /* out, by place in the message */
+    struct told {
+        const char *id; /* NULL = not one of this node's projects */
+        enum pb_agent_state state;
+        bool changed; /* its row */
+    } * told;
+    size_t count;
 };
 
 static bool same_text(const char *a, const char *b)
@@ -208,31 +213,46 @@ static enum pb_agent_state state_of(const struct pb_json *item)
     return strcmp(word, "stopping") == 0 ? PB_AGENT_STOPPED : PB_AGENT_DEGRADED;
 }
 
-static int observe(struct pb_db *db, struct status *status, const struct pb_json *item,
-                   struct pb_error *err)
+/* What the item says of a project, into its row. True when that changed something. */
+static bool take(struct pb_project *project, const struct pb_json *item, enum pb_agent_state state,
+                 const char *detail)
 {
-    const char *id = pb_json_text(item, "id", "");
-    const char *detail = bounded(status->arena, pb_json_text(item, "last_error", NULL), 500);
-    enum pb_agent_state state = state_of(item);
-    struct pb_project *project;
-
-    if (!pb_message_project_valid(id))
-        return pb_fail(err, PB_ERROR_INVALID, "node_status names no project '%.63s'", id);
-    if (pb_project_load(db, status->arena, id, &project, err) < 0)
-        return err->code == PB_ERROR_NOT_FOUND ? 0 : -1;
     if (project->agent_state == state && same_text(project->agent_detail, detail) &&
         project->agent_pid == pb_json_int(item, "pid", 0) &&
-        project->agent_restarts == pb_json_int(item, "restarts", 0) &&
-        same_text(project->node_id, status->node_id))
-        return 0;
+        project->agent_restarts == pb_json_int(item, "restarts", 0))
+        return false;
     project->agent_state = state;
     project->agent_detail = detail && *detail ? detail : NULL;
     project->agent_pid = pb_json_int(item, "pid", 0);
     project->agent_restarts = pb_json_int(item, "restarts", 0);
     project->agent_since = pb_json_int(item, "since_ms", pb_clock_wall_ms());
-    project->node_id = status->node_id;
-    status->changed[status->changed_count++] = project->id;
-    return pb_project_observe(db, project, err);
+    return true;
+}
+
+/* Only where a project is placed somebody can say how it is. */
+static int observe(struct pb_db *db, const struct status *status, const struct pb_json *item,
+                   struct told *ret_told, struct pb_error *err)
+{
+    const char *id = pb_json_text(item, "id", "");
+    struct pb_project *project;
+    struct pb_arena arena;
+    int r;
+
+    *ret_told = (struct told){.state = state_of(item)};
+    if (!pb_message_project_valid(id))
+        return pb_fail(err, PB_ERROR_INVALID, "node_status names no project '%.63s'", id);
+    pb_arena_init(&arena, 4 << 20);
+    r = pb_project_load(db, &arena, id, &project, err);
+    if (r == 0 && same_text(project->node_id, status->node_id)) {
+        ret_told->id = id;
+        ret_told->changed = take(project, item, ret_told->state,
+                                 bounded(&arena, pb_json_text(item, "last_error", NULL), 500));
+        r = ret_told->changed ? pb_project_observe(db, project, err) : 0;
+    } else if (r < 0 && err->code == PB_ERROR_NOT_FOUND) {
+        r = 0;
+    }
+    pb_arena_release(&arena);
+    return r;
 }
 
 static void write_load(struct pb_buf *buf, const struct pb_json *body)
@@ -258,7 +278,6 @@ static int write_status(struct pb_db *db, void *arg, struct pb_error *err)
     struct pb_buf load;
     int r;
 
-    status->changed_count = 0;
     write_load(&load, status->body);
     r = pb_node_load(db, status->arena, status->node_id, &node, err);
     if (r == 0) {
@@ -266,50 +285,63 @@ static int write_status(struct pb_db *db, void *arg, struct pb_error *err)
         node->last_seen_at = pb_clock_wall_ms();
         r = pb_node_save(db, node, err);
     }
-    for (size_t i = 0; r == 0 && i < pb_json_count(projects) && i < PROJECTS_MAX; i++)
-        r = observe(db, status, pb_json_at(projects, i), err);
+    for (size_t i = 0; r == 0 && i < status->count; i++)
+        r = observe(db, status, pb_json_at(projects, i), &status->told[i], err);
     pb_buf_release(&load);
     return r;
 }
 
 /* Keeps what the scheduler asks in memory. */
-static void remember(struct pb_node_hub *hub, const char *node_id, const struct pb_json *projects)
+static void remember(struct pb_node_hub *hub, const struct status *status)
 {
     (void)pthread_mutex_lock(&hub->lock);
-    for (size_t i = 0; i < pb_json_count(projects) && i < PROJECTS_MAX; i++) {
-        const struct pb_json *item = pb_json_at(projects, i);
-        struct agent *agent = pb_hub_agent(hub, pb_json_text(item, "id", ""), true);
+    for (size_t i = 0; i < status->count; i++) {
+        const struct told *told = &status->told[i];
+        struct agent *agent = told->id ? pb_hub_agent(hub, told->id, true) : NULL;
 
         if (!agent)
             continue;
-        agent->state = state_of(item);
-        (void)snprintf(agent->node_id, sizeof(agent->node_id), "%s", node_id);
+        agent->state = told->state;
+        (void)snprintf(agent->node_id, sizeof(agent->node_id), "%s", status->node_id);
     }
     (void)pthread_mutex_unlock(&hub->lock);
 }
 
+static void announce(struct link *link, const struct status *status)
+{
+    const struct pb_json *projects = pb_json_get(status->body, "projects");
+
+    for (size_t i = 0; i < status->count; i++) {
+        if (!status->told[i].id)
+            pb_link_refused(link, "in node_status",
+                            pb_json_text(pb_json_at(projects, i), "id", ""));
+        else if (status->told[i].changed)
+            pb_events_project(status->platform->events, status->told[i].id);
+    }
+    pb_events_node(status->platform->events, status->node_id);
+    pb_scheduler_kick(status->platform->scheduler);
+}
+
 int pb_node_on_status(struct link *link, const struct pb_json *body, struct pb_error *err)
 {
-    const struct pb_json *projects = pb_json_get(body, "projects");
     struct pb_platform *platform = link->hub->platform;
     struct pb_arena arena;
     struct status status = {.platform = platform,
                             .node_id = link->node_id,
                             .body = body,
-                            .arena = &arena};
+                            .arena = &arena,
+                            .count = pb_json_count(pb_json_get(body, "projects"))};
     int r;
 
+    if (status.count > PROJECTS_MAX)
+        return pb_fail(err, PB_ERROR_INVALID, "node_status of more than %d projects", PROJECTS_MAX);
     pb_arena_init(&arena, ARENA_MAX);
-    status.changed =
-        pb_arena_alloc(&arena, (pb_json_count(projects) + 1) * sizeof(*status.changed));
-    r = status.changed ? pb_store_write(platform->store, write_status, &status, err)
-                       : pb_fail(err, PB_ERROR_LIMITED, "too many projects");
+    status.told = pb_arena_alloc(&arena, (status.count + 1) * sizeof(*status.told));
+    r = status.told ? pb_store_write(platform->store, write_status, &status, err)
+                    : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
     if (r == 0) {
-        remember(link->hub, link->node_id, projects);
-        for (size_t i = 0; i < status.changed_count; i++)
-            pb_events_project(platform->events, status.changed[i]);
-        pb_events_node(platform->events, link->node_id);
-        pb_scheduler_kick(platform->scheduler);
+        remember(link->hub, &status);
+        announce(link, &status);
     }
     pb_arena_release(&arena);
     return r;
@@ -367,7 +399,8 @@ static int keep(struct account *account, const struct pb_attempt *attempt, struc
     struct pb_execution *execution;
     uint64_t next;
 
-    pb_pending_remove(account->link->hub, attempt->execution_id, attempt->number);
+    pb_pending_remove(account->link->hub, account->project_id, attempt->execution_id,
+                      attempt->number);
     if (attempt->status == PB_ATTEMPT_ASSIGNED && pb_execution_accepted(platform, &claim, err) < 0)
         return err->code == PB_ERROR_CONFLICT ? 0 : -1;
     if (pb_log_next_seq(platform->log_store, attempt->execution_id, (uint32_t)attempt->number,
@@ -407,7 +440,8 @@ static int settle(struct account *account, const struct pb_attempt_ref *ref, str
 
     if (r < 0 && err->code != PB_ERROR_NOT_FOUND)
         return -1;
-    if (r == 0 && attempt->fence == ref->fence && attempt->status == PB_ATTEMPT_ENDED)
+    if (r == 0 && attempt->fence == ref->fence && attempt->status == PB_ATTEMPT_ENDED &&
+        same_text(attempt->node_id, account->link->node_id))
         send_ack(account, PB_MESSAGE_RESULT_ACK, attempt, 0);
     else
         pb_node_send_discard(account->link, account->project_id, ref->execution, ref->attempt);
@@ -469,6 +503,20 @@ static void set_ready(struct link *link, const char *project_id)
         agent->is_ready = true;
     }
     (void)pthread_mutex_unlock(&hub->lock);
+}
+
+int pb_node_refuse_runner(struct link *link, const char *project_id, const struct pb_json *body,
+                          struct pb_error *err)
+{
+    const struct pb_json *listed = pb_json_get(body, "attempts");
+    struct pb_attempt_ref ref;
+
+    for (size_t i = 0; i < pb_json_count(listed); i++) {
+        if (pb_attempt_ref_read(pb_json_at(listed, i), &ref, err) < 0)
+            return -1;
+        pb_node_send_discard(link, project_id, ref.execution, ref.attempt);
+    }
+    return 0;
 }
 
 int pb_node_on_runner_hello(struct link *link, const char *project_id, const struct pb_json *body,

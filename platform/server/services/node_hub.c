@@ -458,7 +458,9 @@ int pb_node_hub_agent_log(struct pb_node_hub *hub, const char *project_id, int64
                           int64_t count, int64_t tail, struct pb_buf *ret_text, int64_t *ret_from,
                           int64_t *ret_total, struct pb_error *err)
 {
-    struct log_request request = {.text = ret_text, .from = tail > 0 ? -tail : from};
+    struct log_request request = {.project_id = project_id,
+                                  .text = ret_text,
+                                  .from = tail > 0 ? -tail : from};
     struct link *link = pb_link_of_agent(hub, project_id);
 
     if (!link)
@@ -474,6 +476,6 @@ int pb_node_hub_agent_log(struct pb_node_hub *hub, const char *project_id, int64
     if (request.error[0])
         return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "agent_log", "%s", request.error);
     *ret_from = request.from > 0 ? request.from : 0;
-    *ret_total = request.total;
+    *ret_total = request.total > 0 ? request.total : 0;
     return 0;
 }

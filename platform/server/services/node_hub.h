@@ -3,7 +3,9 @@
  * wire/message.h, and what the platform wants from each node.
  *
  * A link belongs to the node whose key it showed; a newer link of the same
- * node replaces the older. Messages of one project are handled in order, by
+ * node replaces the older. A node has a say in the projects that are placed
+ * on it (their rows name it), and in no others: what it says of those is
+ * refused and logged. Messages of one project are handled in order, by
  * one pool thread at a time; different projects do not wait for each other.
  * When they come faster than they are handled, the link is not read.
  *

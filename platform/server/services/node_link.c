@@ -123,6 +123,23 @@ struct link *pb_link_of_agent(struct pb_node_hub *hub, const char *project_id)
     return node_id[0] ? pb_link_of_node(hub, node_id) : NULL;
 }
 
+void pb_link_refused(struct link *link, const char *message, const char *project_id)
+{
+    unsigned count;
+
+    (void)pthread_mutex_lock(&link->lock);
+    count = link->refusals < REFUSALS_LOGGED ? ++link->refusals : REFUSALS_LOGGED + 1;
+    (void)pthread_mutex_unlock(&link->lock);
+    if (count > REFUSALS_LOGGED)
+        return;
+    pb_log_warn(
+        "node_hub",
+        "node=%s project=%s %s refused: the project is not placed on this node; look whether "
+        "its data or its key were copied from another node%s",
+        link->node_id, project_id, message,
+        count == REFUSALS_LOGGED ? " (more of these are not logged)" : "");
+}
+
 /* --- frames in: loop → lane → pool -------------------------------------------------------------------- */
 
 /* With link->lock held. */
@@ -134,9 +151,10 @@ static struct lane *lane_of(struct link *link, const char *project)
     for (lane = *place; lane; lane = lane->next)
         if (strcmp(lane->project, project) == 0)
             return lane;
-    lane = calloc(1, sizeof(*lane));
+    lane = link->lane_count < LINK_LANES_MAX ? calloc(1, sizeof(*lane)) : NULL;
     if (!lane)
         return NULL;
+    link->lane_count++;
     lane->link = link;
     memcpy(lane->project, project, strnlen(project, ID_TEXT - 1));
     lane->last = &lane->first;
@@ -315,7 +333,7 @@ static void on_message(void *arg, struct pb_websocket *ws, bool is_text, const v
         return;
     }
     if (!enqueue(link, head.project, data, len))
-        pb_link_close(link, CLOSE_LATER, "busy");
+        pb_link_close(link, CLOSE_LATER, "busy, or of too many projects");
 }
 
 /* --- the end -------------------------------------------------------------------------------------------- */

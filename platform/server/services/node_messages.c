@@ -13,6 +13,8 @@
 #include "server/services/node_private.h"
 #include "server/services/platform.h"
 #include "server/services/vault.h"
+#include "server/store/project_store.h"
+#include "server/store/store.h"
 
 struct about {
     struct link *link;
@@ -28,7 +30,12 @@ typedef int handler(const struct about *about, struct pb_error *err);
 static handler on_hello, on_status, on_runner_hello, on_accepted, on_refused, on_state,
     on_log_chunk, on_usage, on_credential, on_result, on_agent_log, on_agent_log_data;
 
+static void send_credential(const struct about *about, const char *username, const char *secret,
+                            const char *kind, const char *error);
+
 enum { NO_CLAIM, HAS_CLAIM };
+enum { SESSION_ID_MAX = 100, REQUEST_ID_MAX = 100 };
+#define COUNT_MAX ((int64_t)1000000000000) /* sums of them must not overflow */
 
 static const struct {
     enum pb_message_type type;
@@ -61,9 +68,62 @@ static int settle(const struct about *about, int r, struct pb_error *err)
     return 0;
 }
 
+/* Is the project placed on the node that speaks? Asked of its row, at most once in TRUST_MS. */
+static int check_place(const struct about *about, bool *ret_ours, struct pb_error *err)
+{
+    struct pb_project *project;
+    struct pb_arena arena;
+    struct pb_db *db;
+    int r;
+
+    *ret_ours = about->lane->ours_until > pb_clock_steady_ms();
+    if (*ret_ours)
+        return 0;
+    db = pb_store_reader(about->link->hub->platform->store, err);
+    if (!db)
+        return -1;
+    pb_arena_init(&arena, 4 << 20);
+    r = pb_project_load(db, &arena, about->project_id, &project, err);
+    if (r == 0)
+        *ret_ours = pb_text_equal(project->node_id, about->link->node_id);
+    else if (err->code == PB_ERROR_NOT_FOUND)
+        r = 0;
+    pb_arena_release(&arena);
+    if (*ret_ours)
+        about->lane->ours_until = pb_clock_steady_ms() + TRUST_MS;
+    return r;
+}
+
+/* Whoever waits for an answer gets the one it has for an attempt that was given to somebody else. */
+static int refuse(const struct about *about, int claim, struct pb_error *err)
+{
+    enum pb_message_type type = about->message->head.type;
+
+    pb_link_refused(about->link, pb_message_name(type), about->project_id);
+    if (type == PB_MESSAGE_RUNNER_HELLO)
+        return pb_node_refuse_runner(about->link, about->project_id, about->body, err);
+    if (type == PB_MESSAGE_CREDENTIAL_REQUEST)
+        send_credential(about, NULL, NULL, "node_lost", "this project is not placed on this node");
+    else if (claim == HAS_CLAIM)
+        pb_node_send_discard(about->link, about->project_id, about->claim.execution,
+                             about->claim.attempt);
+    return 0;
+}
+
+static int read_claim(struct about *about, struct pb_attempt_ref *ref, struct pb_error *err)
+{
+    if (pb_attempt_ref_read(about->body, ref, err) < 0)
+        return -1;
+    about->claim = (struct pb_attempt_claim){about->project_id, ref->execution, ref->attempt,
+                                             ref->fence, about->link->node_id};
+    return 0;
+}
+
 int pb_node_message(struct link *link, struct lane *lane, const struct pb_message *message,
                     struct pb_error *err)
 {
+    struct pb_attempt_ref ref;
+    bool ours = true;
     struct about about = {
         .link = link,
         .lane = lane,
@@ -73,19 +133,18 @@ int pb_node_message(struct link *link, struct lane *lane, const struct pb_messag
     };
 
     for (size_t i = 0; i < sizeof(HANDLERS) / sizeof(HANDLERS[0]); i++) {
-        struct pb_attempt_ref ref;
-
         if (HANDLERS[i].type != message->head.type)
             continue;
-        if (HANDLERS[i].claim == HAS_CLAIM) {
-            if (pb_attempt_ref_read(message->body, &ref, err) < 0)
-                return -1;
-            about.claim = (struct pb_attempt_claim){about.project_id, ref.execution, ref.attempt,
-                                                    ref.fence, link->node_id};
-            pb_pending_remove(link->hub, ref.execution, ref.attempt);
-            return settle(&about, HANDLERS[i].handle(&about, err), err);
-        }
-        return HANDLERS[i].handle(&about, err);
+        if ((HANDLERS[i].claim == HAS_CLAIM && read_claim(&about, &ref, err) < 0) ||
+            (message->head.scope == PB_MESSAGE_SCOPE_PROJECT &&
+             check_place(&about, &ours, err) < 0))
+            return -1;
+        if (!ours)
+            return refuse(&about, HANDLERS[i].claim, err);
+        if (HANDLERS[i].claim == NO_CLAIM)
+            return HANDLERS[i].handle(&about, err);
+        pb_pending_remove(link->hub, about.project_id, ref.execution, ref.attempt);
+        return settle(&about, HANDLERS[i].handle(&about, err), err);
     }
     return pb_fail(err, PB_ERROR_INVALID, "%s is not for us", pb_message_name(message->head.type));
 }
@@ -114,31 +173,64 @@ static int on_accepted(const struct about *about, struct pb_error *err)
     return pb_execution_accepted(about->link->hub->platform, &about->claim, err);
 }
 
+/* The start of a text; the node has bounds too, but it is the node that is not trusted. */
+static const char *bounded(struct pb_arena *arena, const struct pb_json *body, const char *name,
+                           size_t max)
+{
+    const char *text = pb_json_text(body, name, NULL);
+
+    if (!text || !*text)
+        return NULL;
+    return pb_arena_bytes(arena, text, pb_utf8_cut(text, strlen(text), max));
+}
+
+/* A number likewise. -1 says that it is not known. */
+static int64_t counted(const struct pb_json *body, const char *name, int64_t otherwise)
+{
+    int64_t count = pb_json_int(body, name, otherwise);
+
+    if (count < 0)
+        return otherwise;
+    return count < COUNT_MAX ? count : COUNT_MAX;
+}
+
 static int on_refused(const struct about *about, struct pb_error *err)
 {
-    return pb_execution_refused(about->link->hub->platform, &about->claim,
-                                pb_json_text(about->body, "kind", NULL),
-                                pb_json_text(about->body, "reason", NULL), err);
+    struct pb_arena arena;
+    int r;
+
+    pb_arena_init(&arena, 64 << 10);
+    r = pb_execution_refused(about->link->hub->platform, &about->claim,
+                             bounded(&arena, about->body, "kind", 40),
+                             bounded(&arena, about->body, "reason", PB_LIMIT_REASON), err);
+    pb_arena_release(&arena);
+    return r;
 }
 
 static int on_state(const struct about *about, struct pb_error *err)
 {
-    return pb_execution_progress(about->link->hub->platform, &about->claim,
-                                 pb_json_text(about->body, "state", NULL),
-                                 pb_json_text(about->body, "detail", NULL),
-                                 pb_json_text(about->body, "session_id", NULL), err);
+    struct pb_arena arena;
+    int r;
+
+    pb_arena_init(&arena, 64 << 10);
+    r = pb_execution_progress(about->link->hub->platform, &about->claim,
+                              bounded(&arena, about->body, "state", 40),
+                              bounded(&arena, about->body, "detail", PB_LIMIT_REASON),
+                              bounded(&arena, about->body, "session_id", SESSION_ID_MAX), err);
+    pb_arena_release(&arena);
+    return r;
 }
 
 /* cost_unknown: some calls were of a model that has no price here. */
 static void read_usage(const struct pb_json *body, struct pb_execution_usage *ret)
 {
     *ret = (struct pb_execution_usage){
-        .calls = pb_json_int(body, "calls", 0),
-        .input_tokens = pb_json_int(body, "input_tokens", 0),
-        .output_tokens = pb_json_int(body, "output_tokens", 0),
-        .cache_read_tokens = pb_json_int(body, "cache_read_tokens", 0),
-        .cache_write_tokens = pb_json_int(body, "cache_write_tokens", 0),
-        .cost_micro_usd = pb_json_int(body, "cost_micro_usd", -1),
+        .calls = counted(body, "calls", 0),
+        .input_tokens = counted(body, "input_tokens", 0),
+        .output_tokens = counted(body, "output_tokens", 0),
+        .cache_read_tokens = counted(body, "cache_read_tokens", 0),
+        .cache_write_tokens = counted(body, "cache_write_tokens", 0),
+        .cost_micro_usd = counted(body, "cost_micro_usd", -1),
     };
     if (pb_json_bool(body, "cost_unknown", false) && ret->cost_micro_usd == 0)
         ret->cost_micro_usd = -1;
@@ -150,17 +242,6 @@ static int on_usage(const struct about *about, struct pb_error *err)
 
     read_usage(about->body, &usage);
     return pb_execution_used(about->link->hub->platform, &about->claim, &usage, err);
-}
-
-/* The start of a text; the node has bounds too, but it is the node that is not trusted. */
-static const char *bounded(struct pb_arena *arena, const struct pb_json *body, const char *name,
-                           size_t max)
-{
-    const char *text = pb_json_text(body, name, NULL);
-
-    if (!text || !*text)
-        return NULL;
-    return pb_arena_bytes(arena, text, pb_utf8_cut(text, strlen(text), max));
 }
 
 static void read_outcome(const struct pb_json *body, struct pb_arena *arena,
@@ -178,15 +259,15 @@ static void read_outcome(const struct pb_json *body, struct pb_arena *arena,
         .base_sha = bounded(arena, body, "base_sha", 64),
         .head_sha = bounded(arena, body, "head_sha", 64),
         .pushed = pb_json_bool(body, "pushed", false),
-        .files_changed = pb_json_int(body, "files_changed", 0),
-        .insertions = pb_json_int(body, "insertions", 0),
-        .deletions = pb_json_int(body, "deletions", 0),
-        .session_id = bounded(arena, body, "session_id", 100),
-        .num_turns = pb_json_int(body, "num_turns", 0),
-        .cli_cost_micro_usd = pb_json_int(body, "total_cost_micro_usd", -1),
-        .exit_code = pb_json_int(body, "exit_code", -1),
-        .signal = pb_json_int(body, "signal", -1),
-        .last_line = pb_json_int(body, "last_line", 0),
+        .files_changed = counted(body, "files_changed", 0),
+        .insertions = counted(body, "insertions", 0),
+        .deletions = counted(body, "deletions", 0),
+        .session_id = bounded(arena, body, "session_id", SESSION_ID_MAX),
+        .num_turns = counted(body, "num_turns", 0),
+        .cli_cost_micro_usd = counted(body, "total_cost_micro_usd", -1),
+        .exit_code = counted(body, "exit_code", -1),
+        .signal = counted(body, "signal", -1),
+        .last_line = counted(body, "last_line", 0),
     };
     read_usage(pb_json_get(body, "usage"), &ret->usage);
 }
@@ -280,7 +361,7 @@ static int check_claim(const struct about *about, struct pb_error *err)
     (void)snprintf(lane->claim_execution, sizeof(lane->claim_execution), "%s", claim->execution);
     lane->claim_attempt = claim->attempt;
     lane->claim_fence = claim->fence;
-    lane->claim_until = now + CLAIM_TRUST_MS;
+    lane->claim_until = now + TRUST_MS;
     return 0;
 }
 
@@ -290,7 +371,12 @@ static int on_log_chunk(const struct about *about, struct pb_error *err)
     int64_t count, seq;
 
     if (pb_json_need_int(about->body, "seq", &seq, err) < 0 ||
-        pb_json_need_int(about->body, "count", &count, err) < 0 || check_claim(about, err) < 0)
+        pb_json_need_int(about->body, "count", &count, err) < 0)
+        return -1;
+    if (seq < 0 || seq > COUNT_MAX || count < 1 || count > PB_LIMIT_LOG_CHUNK)
+        return pb_fail(err, PB_ERROR_INVALID, "log_chunk with seq %lld and count %lld",
+                       (long long)seq, (long long)count);
+    if (check_claim(about, err) < 0)
         return -1;
     ack = calloc(1, sizeof(*ack));
     if (!ack)
@@ -327,11 +413,16 @@ static const struct {
 static void begin_credential(const struct about *about, struct pb_message_builder *b,
                              struct pb_buf *frame)
 {
+    const char *request = pb_json_text(about->body, "request", "");
+    const char *purpose = pb_json_text(about->body, "purpose", "");
+
     pb_buf_init(frame, PB_MESSAGE_FRAME_MAX);
     frame->secret = true;
     pb_message_begin(b, frame, PB_MESSAGE_CREDENTIAL, about->project_id);
-    pb_json_put_text(&b->json, "request", pb_json_text(about->body, "request", ""));
-    pb_json_put_text(&b->json, "purpose", pb_json_text(about->body, "purpose", ""));
+    pb_json_put_bytes(&b->json, "request", request,
+                      pb_utf8_cut(request, strlen(request), REQUEST_ID_MAX));
+    pb_json_put_bytes(&b->json, "purpose", purpose,
+                      pb_utf8_cut(purpose, strlen(purpose), REQUEST_ID_MAX));
 }
 
 static void send_credential(const struct about *about, const char *username, const char *secret,
@@ -441,7 +532,7 @@ static int on_agent_log_data(const struct about *about, struct pb_error *err)
         return -1;
     (void)pthread_mutex_lock(&hub->lock);
     for (struct log_request *request = hub->log_requests; request; request = request->next) {
-        if (strcmp(request->id, id) != 0)
+        if (strcmp(request->id, id) != 0 || strcmp(request->project_id, about->project_id) != 0)
             continue;
         for (size_t i = 0; i < pb_json_count(lines); i++) {
             pb_buf_text(request->text, pb_json_as_text(pb_json_at(lines, i), ""));

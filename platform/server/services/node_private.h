@@ -19,11 +19,13 @@ enum {
     ID_TEXT = 64, /* ULIDs and slugs */
     LANES = 64,
     AGENTS = 1024,
+    LINK_LANES_MAX = 4096,    /* projects one node speaks of; it has places for fewer */
     LINK_QUEUE_MAX = 4 << 20, /* frames waiting to be handled; more stop the reading */
     LINK_QUEUE_LOW = 1 << 20, /* and it goes on below */
     LINK_SEND_MAX = 16 << 20,
-    LANE_TURN = 32, /* messages handled before other lanes get their turn */
-    CLAIM_TRUST_MS = 1000,
+    LANE_TURN = 32,       /* messages handled before other lanes get their turn */
+    TRUST_MS = 1000,      /* what was so a moment ago is taken to be so still */
+    REFUSALS_LOGGED = 20, /* of one link */
 };
 
 /* A frame between the loop and a pool thread. */
@@ -41,7 +43,9 @@ struct lane {
     struct frame *first;   /* guarded by link->lock, as is_running */
     struct frame **last;
     bool is_running;
-    /* the claim that log lines were last checked against; the running thread's alone */
+    /* the running thread's alone: until when the project is known to be this node's, and the claim that log
+     * lines were last checked against */
+    int64_t ours_until;
     char claim_execution[32];
     int64_t claim_attempt, claim_fence, claim_until;
 };
@@ -54,7 +58,9 @@ struct link {
     char node_id[ID_TEXT];
     pthread_mutex_t lock; /* guards what follows */
     struct lane *lanes[LANES];
+    size_t lane_count;
     size_t queued;
+    unsigned refusals;
     bool is_paused;
     bool is_closed;
     bool is_welcome;
@@ -91,6 +97,7 @@ struct pending {
 struct log_request {
     struct log_request *next;
     char id[32];
+    const char *project_id; /* whose runner may answer */
     struct pb_buf *text;
     int64_t total;
     int64_t from;
@@ -123,6 +130,8 @@ void pb_link_unref(struct link *link);
 /* Sends one whole frame; a link that cannot take it is closed. */
 bool pb_link_send(struct link *link, const struct pb_buf *frame);
 void pb_link_close(struct link *link, int code, const char *reason);
+/* Logs that a node spoke of a project that is not placed on it; not without end. */
+void pb_link_refused(struct link *link, const char *message, const char *project_id);
 /* The link of a node, referenced; NULL while it is offline. */
 struct link *pb_link_of_node(struct pb_node_hub *hub, const char *node_id);
 /* The link over which a project's runner can be reached, referenced; NULL when it is not ready. */
@@ -148,6 +157,9 @@ int pb_node_on_status(struct link *link, const struct pb_json *body,
                       struct pb_error *err) PB_MUST_CHECK;
 int pb_node_on_runner_hello(struct link *link, const char *project_id, const struct pb_json *body,
                             struct pb_error *err) PB_MUST_CHECK;
+/* A runner of a project that is not placed on this node: everything it lists is to be dropped. */
+int pb_node_refuse_runner(struct link *link, const char *project_id, const struct pb_json *body,
+                          struct pb_error *err) PB_MUST_CHECK;
 /* Gives up every live attempt of a node. */
 int pb_node_give_up(struct pb_node_hub *hub, const char *node_id, const char *why,
                     struct pb_error *err) PB_MUST_CHECK;
@@ -165,8 +177,9 @@ void pb_node_send_discard(struct link *link, const char *project_id, const char 
                           int64_t attempt);
 void pb_node_send_cancel(struct link *link, const struct pb_attempt_claim *claim,
                          const char *reason);
-/* Somebody spoke for this attempt: it was accepted. */
-void pb_pending_remove(struct pb_node_hub *hub, const char *execution, int64_t attempt);
+/* Somebody spoke for this attempt of the project: it was accepted. */
+void pb_pending_remove(struct pb_node_hub *hub, const char *project_id, const char *execution,
+                       int64_t attempt);
 /* Was it sent lately, so that a runner may have it without having said so? */
 bool pb_pending_has(struct pb_node_hub *hub, const char *execution, int64_t attempt);
 
