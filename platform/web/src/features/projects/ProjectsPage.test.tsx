@@ -60,7 +60,7 @@ describe('projects', () => {
     expect(alert).toHaveTextContent('現在は処理できません')
     expect(alert).toHaveTextContent('01JDREQUEST000000000000001')
     standIn().planned.clear()
-    await user.click(within(alert).getByRole('button', { name: '再試行' }))
+    await user.click(within(alert).getByRole('button', { name: 'もう一度試す' }))
     await screen.findByRole('link', { name: 'mobile-app' })
   })
 
