@@ -37,8 +37,8 @@ void pb_clock_set_for_test(int64_t wall_ms)
     atomic_store(&wall_for_test, wall_ms);
 }
 
-/* Days since 1970-01-01 of a Gregorian date, counted in years that begin in March. */
-static int64_t days_of_date(int64_t year, int month, int day)
+/* Counted in years that begin in March. */
+int64_t pb_clock_days(int64_t year, int month, int day)
 {
     int64_t y = month > 2 ? year : year - 1;
     int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -49,7 +49,7 @@ static int64_t days_of_date(int64_t year, int month, int day)
            719468;
 }
 
-static void date_of_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
+void pb_clock_date(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
 {
     int64_t z = days + 719468;
     int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -76,7 +76,7 @@ void pb_clock_format(int64_t wall_ms, char ret_text[PB_CLOCK_TEXT])
     wall_ms = wall_ms > TEXT_MAX_MS ? TEXT_MAX_MS : wall_ms;
     days = wall_ms / day_ms - (wall_ms % day_ms < 0);
     rest = wall_ms - days * day_ms;
-    date_of_days(days, &year, &month, &day);
+    pb_clock_date(days, &year, &month, &day);
     (void)snprintf(ret_text, PB_CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, month,
                    day, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
                    (int)(rest % 1000));
@@ -164,6 +164,7 @@ bool pb_clock_parse(const char *text, int64_t *ret_wall_ms)
         return false;
     minute += hour * 60 - offset;
     second += minute * 60;
-    *ret_wall_ms = (days_of_date(year, month, day) * SECONDS_PER_DAY + second) * MS_PER_SECOND + ms;
+    *ret_wall_ms =
+        (pb_clock_days(year, month, day) * SECONDS_PER_DAY + second) * MS_PER_SECOND + ms;
     return true;
 }
