@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import time
 
 from rig import free_port, until
@@ -49,7 +50,7 @@ def test_failing_again_and_again_has_to_wait(server):
 
 def test_a_refresh_token_is_replaced_and_a_copy_ends_the_session(server):
     cookie = server.cookie
-    assert cookie.startswith("__Host-poppo=")
+    assert re.fullmatch(r"__Host-poppo-[0-9a-f]{8}=.+", cookie)
     first = server.keep_cookie(server.call("POST", "/api/auth/refresh", headers={"Cookie": cookie}))
     assert first.status == 200 and server.cookie != cookie
     header = first.headers["Set-Cookie"]
@@ -68,9 +69,10 @@ def test_a_refresh_token_is_replaced_and_a_copy_ends_the_session(server):
 
 
 def test_noise_instead_of_a_refresh_token_ends_nobodys_session(server):
-    session = server.cookie.split("=")[1].split(".")[0]
+    name, value = server.cookie.split("=")
+    session = value.split(".")[0]
     for noise in ("x", f"{session}.x.y", f"{session}.{'A' * 43}.{'B' * 43}"):
-        answer = server.call("POST", "/api/auth/refresh", headers={"Cookie": f"__Host-poppo={noise}"})
+        answer = server.call("POST", "/api/auth/refresh", headers={"Cookie": f"{name}={noise}"})
         assert (answer.status, answer.json["code"]) == (401, "session_ended")
     assert server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie}).status == 200
 
@@ -79,6 +81,24 @@ def test_signing_out_ends_the_session_at_once(server):
     assert server.call("POST", "/api/auth/logout", headers={"Cookie": server.cookie}).status == 204
     assert server.api("GET", "/api/me").json["code"] == "session_ended"
     assert server.call("POST", "/api/auth/refresh", headers={"Cookie": server.cookie}).status == 401
+
+
+def test_two_platforms_on_one_host_leave_each_others_cookies_alone(server):
+    """A browser sends what it has for the host, whatever the port."""
+    other = Server().start().setup()
+    try:
+        assert other.cookie.split("=")[0] != server.cookie.split("=")[0]
+        both = {"Cookie": f"{server.cookie}; {other.cookie}"}
+        for one in (server, other):
+            assert one.call("POST", "/api/auth/refresh", headers=both).status == 200
+        assert server.call("POST", "/api/auth/logout", headers=both).status == 204
+        assert other.call("POST", "/api/auth/refresh", headers=both).status == 200
+        name = other.cookie.split("=")[0]
+        other.stop()
+        other.start().login()
+        assert other.cookie.split("=")[0] == name
+    finally:
+        other.remove()
 
 
 def test_another_sites_page_cannot_use_the_cookie(server):
@@ -94,12 +114,24 @@ def test_plain_http_from_another_machine_does_not_sign_in(server):
     assert (answer.status, answer.json["code"]) == (403, "plain_http")
 
 
+def test_plain_http_from_another_machine_signs_in_when_it_is_allowed():
+    server = Server(allow_plain_http="true").start().setup()
+    try:
+        host = {"Host": "poppo.example"}
+        answer = server.call("POST", "/api/auth/login", {"username": "admin", "password": PASSWORD}, host)
+        cookie = answer.headers["Set-Cookie"]
+        assert answer.status == 200 and re.match(r"poppo-[0-9a-f]{8}=", cookie) and "Secure" not in cookie
+        assert server.call("POST", "/api/auth/refresh", headers={**host, "Cookie": cookie.split(";")[0]}).status == 200
+    finally:
+        server.remove()
+
+
 def test_behind_a_proxy_that_speaks_https_the_cookie_is_the_safe_one():
     server = Server(base_url="https://poppo.example/", listen=f"127.0.0.1:{free_port()}").start()
     try:
         token = server.setup_token()
         answer = server.call("POST", "/api/setup", {"token": token, "username": "admin", "password": PASSWORD}, {"Host": "poppo.example", "Origin": "https://poppo.example"})
-        assert answer.status == 201 and answer.headers["Set-Cookie"].startswith("__Host-poppo=") and "Secure" in answer.headers["Set-Cookie"]
+        assert answer.status == 201 and answer.headers["Set-Cookie"].startswith("__Host-poppo-") and "Secure" in answer.headers["Set-Cookie"]
         assert "https://poppo.example/setup#" in server.log()
     finally:
         server.remove()

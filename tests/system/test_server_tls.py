@@ -27,7 +27,7 @@ def test_people_sign_in_over_https_by_any_name(secure):
     secure.setup()
     answer = secure.call("POST", "/api/auth/login", {"username": "admin", "password": "correct horse battery"}, {"Host": "poppo.example"})
     assert answer.status == 200
-    assert answer.headers["Set-Cookie"].startswith("__Host-poppo=") and "Secure" in answer.headers["Set-Cookie"]
+    assert answer.headers["Set-Cookie"].startswith("__Host-poppo-") and "Secure" in answer.headers["Set-Cookie"]
     assert "max-age" in answer.headers["Strict-Transport-Security"]
 
 

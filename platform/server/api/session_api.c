@@ -34,7 +34,8 @@ static struct pb_cookie_policy policy(const struct pb_request *req)
 {
     const struct pb_platform_settings *settings = &req->platform->settings;
 
-    return (struct pb_cookie_policy){settings->is_https, settings->allow_plain_http};
+    return (struct pb_cookie_policy){settings->is_https, settings->allow_plain_http,
+                                     pb_auth_tag(req->platform->auth)};
 }
 
 static int set_cookie(struct pb_request *req, const char *token, struct pb_error *err)

@@ -1,12 +1,12 @@
 #include "server/middleware/cookie.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
 
-static const char SAFE_NAME[] = "__Host-poppo";
-static const char PLAIN_NAME[] = "poppo";
+enum { NAME_TEXT = 64 };
 
 /* Length of the name without its port. */
 static size_t name_len(const char *host)
@@ -33,13 +33,20 @@ static bool is_safe(const struct pb_http_exchange *exchange, struct pb_cookie_po
            pb_host_is_loopback(pb_http_header(exchange, "Host"));
 }
 
+static void make_name(bool safe, const char *tag, char ret_name[NAME_TEXT])
+{
+    (void)snprintf(ret_name, NAME_TEXT, "%spoppo-%s", safe ? "__Host-" : "", tag);
+}
+
 const char *pb_cookie_read(const struct pb_http_exchange *exchange, struct pb_cookie_policy policy,
                            struct pb_arena *arena)
 {
     const char *at = pb_http_header(exchange, "Cookie");
-    const char *name = is_safe(exchange, policy) ? SAFE_NAME : PLAIN_NAME;
-    size_t len = strlen(name);
+    char name[NAME_TEXT];
+    size_t len;
 
+    make_name(is_safe(exchange, policy), policy.tag, name);
+    len = strlen(name);
     while (at && *at) {
         size_t cookie = strcspn(at, ";");
 
@@ -56,6 +63,7 @@ int pb_cookie_write(const struct pb_http_exchange *exchange, struct pb_cookie_po
                     const char **ret_header, struct pb_error *err)
 {
     bool safe = is_safe(exchange, policy);
+    char name[NAME_TEXT];
     const char *header;
 
     if (!safe && !policy.allow_plain_http)
@@ -63,9 +71,10 @@ int pb_cookie_write(const struct pb_http_exchange *exchange, struct pb_cookie_po
             err, PB_ERROR_DENIED, "plain_http",
             "signing in over plain HTTP is allowed only on this machine itself; use "
             "HTTPS, or set allow_plain_http");
+    make_name(safe, policy.tag, name);
     header = pb_arena_format(arena, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s; Max-Age=%lld",
-                             safe ? SAFE_NAME : PLAIN_NAME, token ? token : "",
-                             safe ? "; Secure" : "", token ? (long long)max_age_s : 0LL);
+                             name, token ? token : "", safe ? "; Secure" : "",
+                             token ? (long long)max_age_s : 0LL);
     if (!header)
         return pb_fail(err, PB_ERROR_LIMITED, "request too large");
     *ret_header = header;

@@ -1,9 +1,11 @@
 /*
  * The refresh cookie. HttpOnly, SameSite=Strict, Path=/. On TLS (ours, or a
  * proxy's when base_url says https) or on a loopback name it is
- * `__Host-poppo` and Secure; plain HTTP by another name
- * needs the setting allow_plain_http and then uses `poppo` without Secure
- * (browsers drop `__Host-` and Secure cookies there).
+ * `__Host-poppo-TAG` and Secure; plain HTTP by another name
+ * needs the setting allow_plain_http and then uses `poppo-TAG` without Secure
+ * (browsers drop `__Host-` and Secure cookies there). TAG is the installation's
+ * own: browsers keep cookies by host name without the port, so two platforms on
+ * one host would sign each other's people out.
  */
 #ifndef PB_SERVER_MIDDLEWARE_COOKIE_H
 #define PB_SERVER_MIDDLEWARE_COOKIE_H
@@ -18,6 +20,7 @@
 struct pb_cookie_policy {
     bool is_https; /* people reach us over TLS, whoever speaks it */
     bool allow_plain_http;
+    const char *tag; /* what makes the name this installation's own */
 };
 
 /* NULL when the browser sent none. */

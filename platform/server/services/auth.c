@@ -81,6 +81,14 @@ out:
     return r;
 }
 
+static void make_tag(struct pb_auth *auth)
+{
+    char hash[PB_SHA256_TEXT];
+
+    pb_sha256_text((const char *)auth->signing_key, sizeof(auth->signing_key), hash);
+    memcpy(auth->tag, hash, sizeof(auth->tag) - 1);
+}
+
 struct pb_auth *pb_auth_open(struct pb_platform *platform, struct pb_error *err)
 {
     struct pb_auth *auth = calloc(1, sizeof(*auth));
@@ -102,7 +110,13 @@ struct pb_auth *pb_auth_open(struct pb_platform *platform, struct pb_error *err)
         pb_auth_close(auth);
         return NULL;
     }
+    make_tag(auth);
     return auth;
+}
+
+const char *pb_auth_tag(const struct pb_auth *auth)
+{
+    return auth->tag;
 }
 
 static void forget_ticket(struct ticket *ticket)

@@ -57,6 +57,9 @@ struct pb_client_info {
 struct pb_auth *pb_auth_open(struct pb_platform *platform, struct pb_error *err) PB_MUST_CHECK;
 void pb_auth_close(struct pb_auth *auth); /* NULL is fine */
 
+/* Eight hexadecimal digits that are this installation's own, as long as its signing key is. */
+const char *pb_auth_tag(const struct pb_auth *auth);
+
 /* First administrator. The token is made anew at each start while there is none; only its hash is kept. */
 int pb_auth_setup_required(struct pb_auth *auth, bool *ret_required,
                            struct pb_error *err) PB_MUST_CHECK;

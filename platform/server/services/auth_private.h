@@ -25,6 +25,7 @@ struct ticket {
 struct pb_auth {
     struct pb_platform *platform;
     uint8_t signing_key[PB_KEY_BYTES];
+    char tag[9]; /* the beginning of the key's hash */
     struct pb_login_delay *delay;
     pthread_mutex_t lock; /* guards tickets */
     struct ticket tickets[TICKETS_MAX];

@@ -15,7 +15,7 @@ static char file[256];
 static const struct pb_cli_session ONE = {
     .url = "http://127.0.0.1:3000",
     .username = "管理者",
-    .cookie = "__Host-poppo=abc.def",
+    .cookie = "__Host-poppo-01234567=abc.def",
     .access_token = "token",
     .access_until_ms = 1795316767037,
 };
