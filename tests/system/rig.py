@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -363,6 +364,36 @@ class Installation:
             if not more:
                 return got
             got += more
+
+
+def walk(folder, deep=True):
+    """Every path below a folder with its lstat(), leaving out what others remove meanwhile, and nothing else."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = pathlib.Path(folder, name)
+        try:
+            info = path.lstat()
+        except FileNotFoundError:
+            continue
+        yield path, info
+        if deep and stat.S_ISDIR(info.st_mode):
+            yield from walk(path)
+
+
+def files_with(folder, *secrets):
+    """Files below a folder that hold one of these texts; one that is removed meanwhile holds none."""
+    found = []
+    for path, info in walk(folder):
+        try:
+            data = path.read_bytes() if stat.S_ISREG(info.st_mode) else b""
+        except FileNotFoundError:
+            continue
+        if any(secret.encode() in data for secret in secrets):
+            found.append(str(path))
+    return found
 
 
 def uid_of(entry):
