@@ -139,6 +139,8 @@ static void name_folders(struct pb_attempt *attempt)
     (void)snprintf(attempt->workspace, sizeof(attempt->workspace), "%s/%s", dirs->workspace,
                    attempt->plan->item);
     (void)snprintf(attempt->home, sizeof(attempt->home), "%s/%s", dirs->home, attempt->plan->item);
+    (void)snprintf(attempt->temp, sizeof(attempt->temp), "%s/%s", dirs->temp,
+                   pb_attempt_temp_name(attempt->plan->name));
 }
 
 static int choose_driver(struct pb_attempt *attempt, struct pb_error *err)
@@ -291,6 +293,10 @@ static int copy_row(struct pb_attempt *attempt, const struct pb_journal_row *row
 static void go_on(struct pb_attempt *attempt)
 {
     attempt->is_discarded = attempt->facts.was_discarded;
+    if (attempt->state == PB_ATTEMPT_REPORTING && attempt->is_discarded) {
+        pb_attempt_close(attempt);
+        return;
+    }
     if (attempt->state == PB_ATTEMPT_REPORTING || attempt->state == PB_ATTEMPT_PREPARING)
         return; /* pb_attempt_reconnected() or pb_attempt_begin() do the rest */
     attempt->has_begun = true;
@@ -473,8 +479,8 @@ static void tell_closed(void *arg)
     attempt->host->closed(attempt->host->arg, attempt); /* frees it */
 }
 
-/* Files of the task user in folders of its own cannot be removed by us; what is left goes at the next start. */
-static void forget(struct pb_attempt *attempt)
+/* What the task user has put into folders of its own is gone by now, or goes at the next start. */
+void pb_attempt_forget(struct pb_attempt *attempt)
 {
     struct pb_error err;
 
@@ -487,6 +493,8 @@ static void forget(struct pb_attempt *attempt)
     if (pb_fs_remove_tree(AT_FDCWD, attempt->dir, &err) < 0)
         pb_log_fail(PB_LOG_DEBUG, "attempt", &err, "attempt=%s remove its folder",
                     attempt->plan->name);
+    pb_log_info("attempt", "attempt=%s closed", attempt->plan->name);
+    attempt->close_timer = pb_loop_timer_start(attempt->host->loop, 0, 0, tell_closed, attempt);
 }
 
 void pb_attempt_close(struct pb_attempt *attempt)
@@ -501,7 +509,5 @@ void pb_attempt_close(struct pb_attempt *attempt)
     attempt->is_closing = true;
     pb_attempt_end_run(attempt);
     pb_loop_timer_cancel(&attempt->store_timer);
-    forget(attempt);
-    pb_log_info("attempt", "attempt=%s closed", attempt->plan->name);
-    attempt->close_timer = pb_loop_timer_start(attempt->host->loop, 0, 0, tell_closed, attempt);
+    pb_attempt_tidy(attempt);
 }

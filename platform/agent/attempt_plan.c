@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "base/id.h"
 #include "base/text.h"
 #include "wire/message.h"
 
-enum { ITEM_MAX = 64, LIST_MAX = 1000 };
+enum { ITEM_MAX = 64, LIST_MAX = 1000, TEMP_LETTERS = 8 };
 
 /* It names folders. */
 static bool is_item(const char *text)
@@ -195,4 +196,17 @@ int pb_attempt_plan_read(const struct pb_json *body, struct pb_arena *arena,
         return -1;
     *ret_plan = plan;
     return 0;
+}
+
+const char *pb_attempt_temp_name(const char *attempt_name)
+{
+    size_t kept = PB_ULID_TEXT - 1 - TEMP_LETTERS;
+
+    return strlen(attempt_name) > kept ? attempt_name + kept : attempt_name;
+}
+
+bool pb_attempt_temp_name_valid(const char *name)
+{
+    return strspn(name, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == TEMP_LETTERS &&
+           name[TEMP_LETTERS] == '.' && strspn(name + TEMP_LETTERS + 1, "0123456789") > 0;
 }

@@ -58,6 +58,11 @@ struct pb_attempt_plan {
 int pb_attempt_plan_read(const struct pb_json *body, struct pb_arena *arena,
                          struct pb_attempt_plan **ret_plan, struct pb_error *err) PB_MUST_CHECK;
 
+/* The folder below temp/ of the attempt with this name: short, because the path of a socket in it has 107 bytes. */
+const char *pb_attempt_temp_name(const char *attempt_name);
+/* Might this be one? */
+bool pb_attempt_temp_name_valid(const char *name);
+
 /* The object of variables by itself: as it comes again after a restart, when the runner has forgotten it. */
 int pb_attempt_plan_read_env(const struct pb_json *object, struct pb_arena *arena,
                              const char *const **ret_env, struct pb_error *err) PB_MUST_CHECK;

@@ -44,9 +44,10 @@ struct pb_attempt {
     char dir[PB_PROJECT_PATH_TEXT]; /* attempts/<name> */
     char workspace[PB_PROJECT_PATH_TEXT];
     char home[PB_PROJECT_PATH_TEXT];
-    char *agent_notes;    /* owned */
-    struct pb_step *step; /* the one in progress */
-    struct pb_step *side; /* telling a broker again about an attempt that runs */
+    char temp[PB_PROJECT_PATH_TEXT]; /* TMPDIR: the task user's, gone with the attempt */
+    char *agent_notes;               /* owned */
+    struct pb_step *step;            /* the one in progress */
+    struct pb_step *side;            /* telling a broker again about an attempt that runs */
 
     /* running */
     void *driver_state;
@@ -84,6 +85,7 @@ struct pb_attempt {
 /* Stores the move. When the journal cannot be written it is tried again by the store timer; the move counts. */
 void pb_attempt_move(struct pb_attempt *attempt, enum pb_attempt_state to);
 void pb_attempt_close(struct pb_attempt *attempt);
+void pb_attempt_forget(struct pb_attempt *attempt);
 void pb_attempt_write_facts(struct pb_attempt *attempt);
 
 /* ---- attempt_steps.c ---- */
@@ -95,6 +97,8 @@ void pb_attempt_recover_env(struct pb_attempt *attempt); /* then finds its proce
 void pb_attempt_register_again(struct pb_attempt *attempt);
 void pb_attempt_stop_steps(struct pb_attempt *attempt);
 void pb_attempt_hide_env(struct pb_attempt *attempt);
+/* The last step: removes what only the task user can; pb_attempt_forget() follows. */
+void pb_attempt_tidy(struct pb_attempt *attempt);
 
 /* ---- attempt_run.c ---- */
 

@@ -235,7 +235,7 @@ static int build(struct pb_attempt *attempt, struct pb_step *step, struct pb_err
     struct pb_driver_place place = {.dirs = attempt->host->dirs,
                                     .workspace = attempt->workspace,
                                     .home = attempt->home,
-                                    .temp = attempt->host->dirs->temp,
+                                    .temp = attempt->temp,
                                     .claude_path = attempt->host->claude_path,
                                     .agent_notes = attempt->agent_notes ? attempt->agent_notes : "",
                                     .dummy_key = attempt->driver->needs_broker
@@ -392,4 +392,31 @@ void pb_attempt_publish(struct pb_attempt *attempt)
 
     pb_attempt_move(attempt, PB_ATTEMPT_PUBLISHING);
     start(attempt, step, &err);
+}
+
+/* ---- tidying up ---- */
+
+static int work_tidy(struct pb_step *step, struct pb_error *err)
+{
+    return pb_workspace_remove_trees(step->attempt->host->task_host, step->attempt->temp, NULL,
+                                     NULL, NULL, err);
+}
+
+static void done_tidy(struct pb_attempt *attempt, struct pb_step *step)
+{
+    if (step->r < 0)
+        pb_log_fail(PB_LOG_WARN, "attempt", &step->err, "attempt=%s remove what its run has left",
+                    attempt->plan->name);
+    pb_attempt_forget(attempt);
+}
+
+void pb_attempt_tidy(struct pb_attempt *attempt)
+{
+    struct pb_step *step = NULL;
+    struct pb_error err;
+
+    if (access(attempt->temp, F_OK) == 0)
+        step = pb_step_new(attempt, work_tidy, done_tidy, &err);
+    if (!step || pb_step_start(step, &attempt->step, &err) < 0)
+        pb_attempt_forget(attempt); /* nothing there, or no thread: it goes at the next start */
 }

@@ -35,8 +35,17 @@ static const char *const QUIET[] = {
     "SHELL=/bin/bash",
 };
 
-/* Names a project may not set: they are how the box works. */
-static const char *const OURS[] = {"HOME", "TMPDIR", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
+/* Names a project may not set: they are how the box works. Without its own words for it the CLI puts everything
+ * temporary, sockets too, below TMPDIR; only where a socket's path would exceed 103 bytes there (a project id of
+ * more than 33 letters in the default data folder) it takes a folder of its user in /tmp. */
+static const char *const OURS[] = {"HOME",
+                                   "TMPDIR",
+                                   "TMP",
+                                   "TEMP",
+                                   "CLAUDE_CODE_TMPDIR",
+                                   "XDG_RUNTIME_DIR",
+                                   "ANTHROPIC_API_KEY",
+                                   "ANTHROPIC_AUTH_TOKEN",
                                    "ANTHROPIC_BASE_URL"};
 
 static void claude_close(void *state)

@@ -10,16 +10,17 @@
 #include "base/fs.h"
 #include "wire/message.h"
 
-enum owner { RUNNER, TASK };
+enum owner { ROOT, RUNNER, TASK };
 
-/* In this order: a folder stands below one that was made before it. */
+/* In this order: a folder stands below one that was made before it. temp/ is sticky, and above it everything is
+ * root's: programs that keep sockets in TMPDIR refuse it where another user could put something else in its place. */
 static const struct {
     const char *path;
     enum owner owner;
     mode_t mode;
 } FOLDERS[] = {
     {"workspace", TASK, 02770}, {"logs", RUNNER, 0700},          {"data", RUNNER, 0750},
-    {"data/home", TASK, 0770},  {"data/attempts", RUNNER, 0750}, {"temp", TASK, 02770},
+    {"data/home", TASK, 0770},  {"data/attempts", RUNNER, 0750}, {"temp", TASK, 03770},
 };
 
 static int put_path(char ret_path[512], const char *root, const char *name, struct pb_error *err)
@@ -63,7 +64,7 @@ int pb_project_dirs_name(const struct pb_project_place *place, struct pb_project
 static int make_folder(int above, const char *name, const struct pb_project_dirs *dirs,
                        enum owner owner, mode_t mode, struct pb_error *err)
 {
-    uid_t uid = owner == TASK ? dirs->task_uid : dirs->runner_uid;
+    uid_t uid = owner == ROOT ? 0 : owner == TASK ? dirs->task_uid : dirs->runner_uid;
     int r = -1;
     int fd;
 
@@ -123,7 +124,7 @@ int pb_project_dirs_make(const struct pb_project_dirs *dirs, struct pb_error *er
 
     if (projects < 0)
         return -1;
-    if (make_folder(projects, dirs->project, dirs, RUNNER, 0750, err) < 0)
+    if (make_folder(projects, dirs->project, dirs, ROOT, 0750, err) < 0)
         goto out;
     root = openat(projects, dirs->project, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (root < 0) {

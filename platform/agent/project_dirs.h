@@ -1,13 +1,13 @@
 /*
  * One project on one node: its folders, its two users, its ports.
  *
- *   <data_dir>/projects/<id>/
+ *   <data_dir>/projects/<id>/   root:P 0750
  *     workspace/<item>/       T:P 2770   one work item's clone, written by tasks
  *     logs/                   R   0700   the runner's own log
  *     data/                   R:P 0750   journal.db, cache.git, broker.sock …
  *       home/<item>/          T   0700   HOME of a work item's tasks (home/ itself: T:P 0770)
  *       attempts/<x>.<n>/     R:P 0750   what one attempt leaves behind until it is reported
- *     temp/                   T:P 2770   TMPDIR of tasks
+ *     temp/<attempt>/         T   0700   TMPDIR of an attempt's task (temp/ itself: T:P 3770)
  *
  * R runs the runner and the broker, T runs everything a stranger may have
  * written; P is the group of both. With slot n and base b they are b+2n,

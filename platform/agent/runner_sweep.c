@@ -5,13 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/attempt_plan.h"
 #include "agent/runner_private.h"
+#include "agent/workspace.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
 
-enum { END_PATIENCE_MS = 3000, PAUSE_MS = 10, REMOVE_WALL_MS = 60000 };
+enum { END_PATIENCE_MS = 3000 };
 
 static void ignore_grew(void *arg)
 {
@@ -68,20 +70,7 @@ static void end_runs(struct pb_runner *runner, const char *attempt_dir)
         (void)closedir(dir);
 }
 
-/* Folders inside exchange/ that the task user made can be removed by that user only. */
-static void remove_as_task(struct pb_runner *runner, const char *path)
-{
-    const char *const argv[] = {"rm", "-rf", "--", path, NULL};
-    const char *const envp[] = {"PATH=/usr/bin:/bin", NULL};
-    struct pb_task_spec spec = {
-        .argv = argv, .envp = envp, .cwd = "/", .wall_ms = REMOVE_WALL_MS, .listener = -1};
-    struct pb_task_exit end;
-    struct pb_error err;
-
-    if (pb_task_run(&runner->task_host, &spec, NULL, NULL, &end, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "runner", &err, "remove %s", path);
-}
-
+/* Folders that the task user made inside exchange/ can be removed by that user only; exchange/ itself is ours. */
 static void remove_folder(struct pb_runner *runner, const char *path)
 {
     char exchange[PB_PROJECT_PATH_TEXT + 32];
@@ -90,7 +79,8 @@ static void remove_folder(struct pb_runner *runner, const char *path)
     if (pb_fs_remove_tree(AT_FDCWD, path, &err) == 0)
         return;
     (void)snprintf(exchange, sizeof(exchange), "%s/exchange", path);
-    remove_as_task(runner, exchange);
+    if (pb_workspace_remove_trees(&runner->task_host, exchange, NULL, NULL, NULL, &err) < 0)
+        pb_log_fail(PB_LOG_DEBUG, "runner", &err, "remove what is in %s", exchange);
     if (pb_fs_remove_tree(AT_FDCWD, path, &err) < 0)
         pb_log_fail(PB_LOG_WARN, "runner", &err, "remove %s", path);
 }
@@ -102,6 +92,34 @@ static bool is_known(const char *name, const struct pb_journal_row *rows, size_t
             return true;
     }
     return false;
+}
+
+static bool is_known_temp(const char *name, const struct pb_journal_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pb_text_equal(pb_attempt_temp_name(rows[i].name), name))
+            return true;
+    }
+    return false;
+}
+
+static void sweep_temp(struct pb_runner *runner, const struct pb_journal_row *rows, size_t count)
+{
+    DIR *dir = opendir(runner->dirs.temp);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        char path[PB_PROJECT_PATH_TEXT];
+        struct pb_error err;
+
+        if (!pb_attempt_temp_name_valid(entry->d_name) || is_known_temp(entry->d_name, rows, count))
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", runner->dirs.temp, entry->d_name);
+        if (pb_workspace_remove_trees(&runner->task_host, path, NULL, NULL, NULL, &err) < 0)
+            pb_log_fail(PB_LOG_WARN, "runner", &err, "remove %s", path);
+    }
+    if (dir)
+        (void)closedir(dir);
 }
 
 void pb_runner_sweep(struct pb_runner *runner, const struct pb_journal_row *rows, size_t count)
@@ -123,4 +141,5 @@ void pb_runner_sweep(struct pb_runner *runner, const struct pb_journal_row *rows
     }
     if (dir)
         (void)closedir(dir);
+    sweep_temp(runner, rows, count);
 }

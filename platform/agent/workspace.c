@@ -27,8 +27,10 @@ static int name_places(const struct pb_step *step, struct pb_arena *arena,
 
     workspace->path = pb_arena_format(arena, "%s/%s", dirs->workspace, item);
     workspace->home = pb_arena_format(arena, "%s/%s", dirs->home, item);
+    workspace->temp =
+        pb_arena_format(arena, "%s/%s", dirs->temp, pb_attempt_temp_name(pb_step_plan(step)->name));
     workspace->agent_notes = "";
-    if (!workspace->path || !workspace->home)
+    if (!workspace->path || !workspace->home || !workspace->temp)
         return pb_fail(err, PB_ERROR_LIMITED, "the workspace's description does not fit");
     return 0;
 }
@@ -210,7 +212,8 @@ int pb_workspace_prepare(struct pb_step *step, struct pb_arena *arena,
     if (loaded < 0)
         return pb_fail_in(err, "workspace of %s", pb_step_plan(step)->item);
     if (loaded == 0) {
-        if (make_folder(step, workspace->home, "0700", err) < 0)
+        if (make_folder(step, workspace->home, "0700", err) < 0 ||
+            make_folder(step, workspace->temp, "0700", err) < 0)
             return -1;
         if (pb_step_plan(step)->repo.url) {
             if (prepare_repository(step, arena, workspace, err) < 0)

@@ -44,6 +44,7 @@ enum {
 struct pb_workspace {
     const char *path;                 /* absolute */
     const char *home;                 /* absolute; exists */
+    const char *temp;                 /* absolute; exists: the attempt's own, nobody else's */
     bool has_repository;              /* false: an empty folder, nothing will be published */
     char base_sha[PB_GIT_SHA_TEXT];   /* head of the base branch when the attempt began */
     char branch_sha[PB_GIT_SHA_TEXT]; /* head of our branch at origin then; "" = there was none */
@@ -60,6 +61,11 @@ int pb_workspace_prepare(struct pb_step *step, struct pb_arena *arena,
 int pb_workspace_wrap_up(struct pb_step *step, const struct pb_workspace *workspace,
                          bool *ret_has_commits, struct pb_error *err) PB_MUST_CHECK;
 
+/* rm -r as the task user, also of folders it has locked itself out of; missing is success. `other` and
+ * `should_stop` may be NULL. */
+int pb_workspace_remove_trees(const struct pb_task_host *host, const char *one, const char *other,
+                              bool (*should_stop)(void *arg), void *arg,
+                              struct pb_error *err) PB_MUST_CHECK;
 /* Removes a work item's clone and HOME (as the task user). Missing is success. */
 int pb_workspace_remove(const struct pb_task_host *host, const char *item,
                         struct pb_error *err) PB_MUST_CHECK;

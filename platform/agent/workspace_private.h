@@ -9,10 +9,6 @@ const char *pb_workspace_base(const struct pb_attempt_plan *plan);
 /* Makes the clone, or brings a kept one to where the plan wants to begin. */
 int pb_workspace_check_out(struct pb_step *step, const struct pb_workspace *workspace,
                            struct pb_error *err) PB_MUST_CHECK;
-/* rm -r as the task user, also of folders it has locked itself out of. `should_stop` may be NULL. */
-int pb_workspace_remove_trees(const struct pb_task_host *host, const char *one, const char *other,
-                              bool (*should_stop)(void *arg), void *arg,
-                              struct pb_error *err) PB_MUST_CHECK;
 int pb_workspace_unlock(struct pb_step *step, const struct pb_workspace *workspace,
                         struct pb_error *err) PB_MUST_CHECK;
 /* Git in the clone, as the task user. */

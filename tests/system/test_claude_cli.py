@@ -1,10 +1,11 @@
 """The real CLI, today's and the one before, between our driver and a stand-in of the Messages API."""
 
 import json
+import os
 
 import pytest
 import rig
-from rig import GitHub, Installation, Messages, until
+from rig import GitHub, Installation, files_with, until, walk
 
 FILES = {
     "README.md": "# app\n",
@@ -116,6 +117,22 @@ def test_the_base_branch_s_notes_reach_it_and_its_prompt_is_on_no_command_line(p
     until("nothing is left", lambda: not platform.processes("claude"))
 
 
+def test_what_is_temporary_lies_in_the_attempt_s_own_folder_and_goes_with_it(place):
+    platform, github = place
+    number = github.issue("Slow [[poppo-rig: run=\"touch $TMPDIR/mine; sleep 60\"]]")
+    mine = until("the tool runs", lambda: list(platform.data.glob("projects/app/temp/*/mine")), 60)
+    [temp] = {path.parent for path in mine}
+    ours = range(platform.settings["uid_base"], platform.settings["uid_base"] + 6000)
+    assert temp.stat().st_mode & 0o777 == 0o700 and (os.geteuid() != 0 or temp.stat().st_uid in ours)
+    shared = [path for path, info in walk("/tmp", deep=False) if info.st_uid in ours]
+    assert shared == []
+    row = next(e for e in platform.executions() if e["issue_number"] == number)
+    platform.api("POST", f"/api/executions/{row['id']}/cancel")
+    wait(platform, number, "cancelled")
+    until("nothing is left", lambda: not list(platform.data.glob("projects/app/temp/*")))
+    assert [path for path, info in walk("/tmp", deep=False) if info.st_uid in ours] == []
+
+
 def test_turns_and_money_have_an_end(place):
     try:
         done = run(place, "loop", "failed", max_turns=3)
@@ -155,5 +172,4 @@ def test_no_real_key_is_anywhere_in_reach_of_a_task(place):
     done = run(place, "env", "succeeded")
     log = text(platform, done)
     assert rig.KEY not in log and rig.TOKEN not in log
-    assert not [path for path in platform.data.glob("projects/**/*") if path.is_file() and path.stat().st_size < 1 << 22
-                and (rig.KEY.encode() in path.read_bytes() or rig.TOKEN.encode() in path.read_bytes())]
+    assert files_with(platform.data / "projects", rig.KEY, rig.TOKEN) == []

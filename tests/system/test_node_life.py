@@ -1,5 +1,6 @@
 """A node from outside: what it says, starts, restarts, and survives."""
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -72,6 +73,30 @@ def test_a_command_runs_as_the_task_user_in_its_workspace(platform, node, projec
     assert (result["outcome"], result["kind"], result["exit_code"]) == ("failed", "cli_crashed", 3)
 
 
+def test_what_is_temporary_is_the_attempt_s_own_and_goes_with_it(platform, node, project):
+    script = "mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/c; chmod 0 $TMPDIR/a; echo $TMPDIR; exec sleep 300"
+    both = [platform.start(project, item=item, driver="command", command=["/bin/sh", "-c", script]) for item in ("issue-1", "issue-2")]
+    platform.wait(lambda: all(attempt.texts() for attempt in both), "both run")
+    temps = [pathlib.Path(attempt.texts()[0]) for attempt in both]
+    assert temps[0] != temps[1] and {path.parent for path in temps} == {node.project(project) / "temp"}
+    assert {path.stat().st_uid for path in temps} == {node.uid_base + 3 if node.as_root else node.uid}
+    for attempt in both:
+        platform.send("attempt_cancel", project, {**attempt.ref, "reason": ""})
+    wait_until(lambda: not list((node.project(project) / "temp").iterdir()), "both folders are gone")
+
+
+def test_what_a_killed_runner_left_behind_goes_at_the_next_start(platform, node, project):
+    temp = node.project(project) / "temp"
+    left, other = temp / "0G1F2E3D.1", temp / "not-ours"
+    for folder in (left, left / "a", other):
+        folder.mkdir(0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, *[node.uid_base + 3 if node.as_root else node.uid] * 2)
+    os.kill(node.pid("runner", project), signal.SIGKILL)
+    wait_until(lambda: not left.exists(), "it is gone")
+    assert other.exists()
+
+
 def test_the_projects_variables_reach_the_command_and_secret_ones_are_masked(platform, node, project):
     attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo $PLAIN; echo $TOKEN"],
                              env={"PLAIN": "visible-value", "TOKEN": "very-secret-value"}, env_secrets=["TOKEN"])
@@ -141,7 +166,7 @@ def test_a_discarded_attempt_is_killed_and_says_nothing_more(platform, node, pro
 
 
 def test_a_newer_attempt_waits_until_the_older_is_dead(platform, node, project):
-    take = "exec 9>$TMPDIR/lock; flock -n 9 && echo alone || echo together; "
+    take = "exec 9>$HOME/lock; flock -n 9 && echo alone || echo together; "
     older = platform.start(project, driver="command", command=["/bin/sh", "-c", take + "trap '' INT TERM; while :; do sleep 1; done"])
     platform.wait(lambda: older.texts() == ["alone"], "it runs")
     newer = platform.start(project, execution=older.execution, number=2, fence=2, driver="command", command=["/bin/sh", "-c", take])

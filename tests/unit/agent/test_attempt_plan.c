@@ -104,12 +104,24 @@ TEST(what_could_name_a_wrong_folder_or_variable_is_refused)
     }
 }
 
+TEST(the_folder_for_what_is_temporary_has_a_short_name_of_its_own)
+{
+    static const char *const OTHERS[] = {"",          "issue-12",   "claude-1000", "9H0G1F2E3D",
+                                         "J9H0G1F2.", "j9h0g1f2.1", "J9H0G1F23.1"};
+
+    assert_string_equal(pb_attempt_temp_name("01J8ZQ4V5N6M7K8J9H0G1F2E3D.2"), "0G1F2E3D.2");
+    assert_true(pb_attempt_temp_name_valid(pb_attempt_temp_name("01J8ZQ4V5N6M7K8J9H0G1F2E3D.12")));
+    for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++)
+        assert_false(pb_attempt_temp_name_valid(OTHERS[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_plan_is_read),
         cmocka_unit_test(what_is_missing_has_a_sensible_value),
         cmocka_unit_test(what_could_name_a_wrong_folder_or_variable_is_refused),
+        cmocka_unit_test(the_folder_for_what_is_temporary_has_a_short_name_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,13 +140,13 @@ TEST(folders_get_their_owners_and_modes_and_making_them_again_changes_nothing)
     assert_ok(pb_project_dirs_name(&place, &dirs, &err), &err);
     for (int round = 0; round < 2; round++) {
         assert_ok(pb_project_dirs_make(&dirs, &err), &err);
-        expect_folder(&dirs, "", dirs.runner_uid, 0750);
+        expect_folder(&dirs, "", place.as_root ? 0 : geteuid(), 0750);
         expect_folder(&dirs, "/workspace", dirs.task_uid, 02770);
         expect_folder(&dirs, "/logs", dirs.runner_uid, 0700);
         expect_folder(&dirs, "/data", dirs.runner_uid, 0750);
         expect_folder(&dirs, "/data/home", dirs.task_uid, 0770);
         expect_folder(&dirs, "/data/attempts", dirs.runner_uid, 0750);
-        expect_folder(&dirs, "/temp", dirs.task_uid, 02770);
+        expect_folder(&dirs, "/temp", dirs.task_uid, 03770);
     }
     assert_ok(pb_project_dirs_remove(&dirs, &err), &err);
     assert_int_equal(access(dirs.root, F_OK), -1);

@@ -364,9 +364,15 @@ TEST(the_repository_s_settings_are_kept_out)
 
 TEST(the_environment_holds_the_dummy_key_and_no_other)
 {
-    static const char *const ENV[] = {
-        "ANTHROPIC_API_KEY=real", "ANTHROPIC_AUTH_TOKEN=x", "HOME=/root",
-        "PATH=/my/bin",           "NODE_ENV=test",          NULL};
+    static const char *const ENV[] = {"ANTHROPIC_API_KEY=real",
+                                      "ANTHROPIC_AUTH_TOKEN=x",
+                                      "HOME=/root",
+                                      "PATH=/my/bin",
+                                      "NODE_ENV=test",
+                                      "XDG_RUNTIME_DIR=/tmp",
+                                      "CLAUDE_CODE_TMPDIR=/",
+                                      "TMP=/tmp",
+                                      NULL};
     struct pb_attempt_plan plan = PLAN;
     struct pb_driver_command command;
     struct pb_arena arena;
@@ -387,6 +393,9 @@ TEST(the_environment_holds_the_dummy_key_and_no_other)
             assert_false(
                 strncmp(command.envp[i], command.envp[k], strcspn(command.envp[i], "=") + 1) == 0);
     assert_false(in_list(command.envp, "ANTHROPIC_AUTH_TOKEN=x"));
+    assert_false(in_list(command.envp, "XDG_RUNTIME_DIR=/tmp"));
+    assert_false(in_list(command.envp, "CLAUDE_CODE_TMPDIR=/"));
+    assert_false(in_list(command.envp, "TMP=/tmp"));
     pb_arena_release(&arena);
 }
 

@@ -59,8 +59,9 @@ TEST(a_first_attempt_gets_a_clone_on_a_branch_of_its_own)
     as_task(&bench,
             "cd '%s'; test \"$(git symbolic-ref HEAD)\" = refs/heads/poppo/issue-12; "
             "test \"$(cat README.md)\" = hello; test -z \"$(git status --porcelain)\"; "
-            "test \"$(git remote get-url origin)\" = '%s'; test -d '%s'; git log -1 >/dev/null",
-            workspace->path, bench.url, workspace->home);
+            "test \"$(git remote get-url origin)\" = '%s'; test -d '%s'; git log -1 >/dev/null; "
+            "test -O '%s'; stat -c %%a '%s' | grep -q '700$'",
+            workspace->path, bench.url, workspace->home, workspace->temp, workspace->temp);
     assert_token_is_nowhere();
     step_close(&step);
 }
