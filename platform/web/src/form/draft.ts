@@ -47,20 +47,3 @@ export function useDraft(key: string, form: UseFormReturn<ProjectForm>): void {
     [key, form],
   )
 }
-
-/** Server findings onto their fields; returns those that belong to none. */
-export function applyFieldErrors(
-  form: UseFormReturn<ProjectForm>,
-  errors: { field: FieldName | null; message: string }[],
-): string[] {
-  const left: string[] = []
-  let first = true
-  for (const { field, message } of errors) {
-    if (field === null) left.push(message)
-    else {
-      form.setError(field, { type: 'server', message }, { shouldFocus: first })
-      first = false
-    }
-  }
-  return left
-}

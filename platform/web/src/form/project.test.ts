@@ -2,11 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { makeProject } from '../../test/standin/fixtures'
 import {
   checkProject,
+  countErrors,
   emptyProject,
   formField,
   fromProject,
+  newParts,
   parseRepository,
+  settingsParts,
   toCreate,
+  tokenPage,
   toUpdate,
 } from './project'
 
@@ -113,5 +117,34 @@ describe('requests', () => {
     expect(formField('timeout_seconds')).toBe('timeout_minutes')
     expect(formField('model')).toBe('model')
     expect(formField('nothing')).toBeNull()
+  })
+})
+
+describe('the parts of a form', () => {
+  it.each([
+    ['creation', newParts],
+    ['settings', settingsParts],
+  ])('have every field once: %s', (_name, parts) => {
+    const fields = Object.keys(emptyProject('en')).sort()
+    expect(Object.values(parts).flat().sort()).toEqual(fields)
+  })
+
+  it('count what is wrong in them', () => {
+    const errors = checkProject({ ...emptyProject('en'), max_turns: '0', max_concurrent: 'x' })
+    expect(countErrors(errors, newParts.execution)).toBe(2)
+    expect(countErrors(errors, newParts.repository)).toBe(1) // none was entered
+    expect(countErrors(errors, newParts.claude)).toBe(0)
+  })
+})
+
+describe('tokenPage', () => {
+  it.each([
+    ['', 'https://github.com/settings/personal-access-tokens/new'],
+    ['https://api.github.com', 'https://github.com/settings/personal-access-tokens/new'],
+    ['https://ghe.example/api/v3/', 'https://ghe.example/settings/personal-access-tokens/new'],
+    ['http://127.0.0.1:3080', null],
+    ['javascript:alert(1)//api/v3', null],
+  ])('of %s', (api, page) => {
+    expect(tokenPage(api)).toBe(page)
   })
 })

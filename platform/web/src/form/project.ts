@@ -35,6 +35,78 @@ export interface ProjectForm {
 
 export type FieldName = keyof ProjectForm
 
+/** Which fields stand in which part of the two forms, so that a part can say how many are wrong. */
+export const newParts = {
+  repository: [
+    'repository',
+    'github_token',
+    'trigger_label',
+    'label_prefix',
+    'poll_interval_seconds',
+    'name',
+    'github_api_url',
+    'github_git_url',
+  ],
+  claude: [
+    'anthropic_api_key',
+    'model',
+    'allowed_tools',
+    'disallowed_tools',
+    'permission_mode',
+    'anthropic_base_url',
+  ],
+  execution: [
+    'max_concurrent',
+    'timeout_minutes',
+    'silence_minutes',
+    'max_turns',
+    'max_budget_usd',
+    'instructions',
+    'language',
+    'driver',
+    'command',
+    'allow_workflow_files',
+  ],
+} satisfies Record<string, FieldName[]>
+
+export const settingsParts = {
+  general: ['name', 'language', 'repository', 'github_token', 'github_api_url', 'github_git_url'],
+  trigger: ['trigger_label', 'label_prefix', 'poll_interval_seconds'],
+  claude: [
+    'anthropic_api_key',
+    'model',
+    'instructions',
+    'allowed_tools',
+    'disallowed_tools',
+    'permission_mode',
+    'anthropic_base_url',
+  ],
+  limits: [
+    'max_concurrent',
+    'timeout_minutes',
+    'silence_minutes',
+    'max_turns',
+    'max_budget_usd',
+    'driver',
+    'command',
+    'allow_workflow_files',
+  ],
+} satisfies Record<string, FieldName[]>
+
+export function countErrors(errors: FieldErrors<ProjectForm>, fields: FieldName[]): number {
+  return fields.filter((name) => errors[name] !== undefined).length
+}
+
+/** Where a token is made: on the host whose API this is ("" = the platform's own, github.com as a
+ *  rule); null when that cannot be told from the address. */
+export function tokenPage(apiUrl: string): string | null {
+  const own = apiUrl.trim()
+  const page = 'settings/personal-access-tokens/new'
+  if (own === '' || own === 'https://api.github.com') return `https://github.com/${page}`
+  const server = /^(https:\/\/[^/]+)\/api\/v3\/?$/.exec(own)
+  return server ? `${server[1]}/${page}` : null
+}
+
 /** Never kept as a draft. */
 export const secretFields: FieldName[] = ['github_token', 'anthropic_api_key']
 

@@ -1,8 +1,130 @@
 /** The parts of a project's form; creation and settings put them together differently. */
-import { useFormContext, useWatch } from 'react-hook-form'
+import type { LucideIcon } from 'lucide-react'
+import { type ReactNode, useEffect, useRef } from 'react'
+import { useFormContext, useFormState, useWatch } from 'react-hook-form'
+import { ExternalLink } from '../design/ExternalLink'
 import { useT } from '../i18n/t'
-import { ChoiceRow, SwitchRow, TextRow, WordsRow } from './fields'
-import type { ProjectForm } from './project'
+import { ChoiceRow, SecretRow, SwitchRow, TextRow, WordsRow } from './fields'
+import { type FieldName, type ProjectForm, tokenPage } from './project'
+
+export function FormCard(props: {
+  id: string
+  icon: LucideIcon
+  title: string
+  className?: string
+  children: ReactNode
+}) {
+  return (
+    <section
+      className={`card form-card ${props.className ?? ''}`}
+      id={props.id}
+      aria-labelledby={`${props.id}-head`}
+    >
+      <h2 id={`${props.id}-head`}>
+        <props.icon size={19} aria-hidden="true" /> {props.title}
+      </h2>
+      {props.children}
+    </section>
+  )
+}
+
+/** Folded away; opens by itself when one of its fields is wrong. */
+export function Advanced(props: { title: string; fields: FieldName[]; children: ReactNode }) {
+  const { control, setFocus } = useFormContext<ProjectForm>()
+  const { errors } = useFormState({ control })
+  const details = useRef<HTMLDetailsElement>(null)
+  const wrong = props.fields.find((name) => errors[name] !== undefined)
+  useEffect(() => {
+    if (wrong === undefined || details.current === null || details.current.open) return
+    details.current.open = true
+    // What was folded away could not be given the focus; a wrong field before it has it.
+    if (document.activeElement?.getAttribute('aria-invalid') !== 'true') setFocus(wrong)
+  }, [wrong, setFocus])
+  return (
+    <details className="advanced" ref={details}>
+      <summary>{props.title}</summary>
+      <div className="form-stack">{props.children}</div>
+    </details>
+  )
+}
+
+export function TokenField({ note }: { note?: string }) {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  const page = tokenPage(useWatch({ control, name: 'github_api_url' }) ?? '')
+  return (
+    <SecretRow
+      control={control}
+      name="github_token"
+      label={t('form.github_token')}
+      help={
+        <>
+          {note && <div>{note}</div>}
+          {t('form.github_token_help')}{' '}
+          {page && <ExternalLink href={page}>{t('form.github_token_make')}</ExternalLink>}
+        </>
+      }
+      placeholder="github_pat_…"
+    />
+  )
+}
+
+export function KeyField({ note }: { note?: string }) {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <SecretRow
+      control={control}
+      name="anthropic_api_key"
+      label={t('form.anthropic_api_key')}
+      help={
+        <>
+          {note && <div>{note}</div>}
+          {t('form.anthropic_api_key_help')}{' '}
+          <ExternalLink href="https://platform.claude.com/settings/keys">
+            {t('form.anthropic_api_key_make')}
+          </ExternalLink>
+        </>
+      }
+      placeholder="sk-ant-…"
+    />
+  )
+}
+
+export function RepositoryField() {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <TextRow
+      control={control}
+      name="repository"
+      label={t('form.repository_label')}
+      help={t('form.repository_help')}
+      placeholder="owner/repository"
+      mono
+      required
+    />
+  )
+}
+
+export function ModelField({ known = [] }: { known?: string[] }) {
+  const t = useT()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <TextRow
+      control={control}
+      name="model"
+      label={t('form.model')}
+      help={
+        known.length > 0
+          ? t('form.model_known', { models: known.slice(0, 4).join(', ') })
+          : t('form.model_help')
+      }
+      placeholder={t('execution.model_default')}
+      mono
+    />
+  )
+}
 
 const tools = [
   'Bash',

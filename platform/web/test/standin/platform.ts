@@ -358,8 +358,14 @@ export class StandIn {
       }
       return ok(answer)
     }
+    const { project } = call.body as { project?: string }
+    const rival = this.world.projects.find(
+      (each) =>
+        `${each.github_owner}/${each.github_repo}`.toLowerCase() ===
+          `${body.github_owner}/${body.github_repo}`.toLowerCase() && each.id !== project,
+    )
     const answer: GithubCheck = {
-      ok: true,
+      ok: !rival,
       repository: {
         full_name: `${body.github_owner}/${body.github_repo}`,
         private: true,
@@ -383,6 +389,20 @@ export class StandIn {
           'poppo ラベルはまだありません',
           { en: 'It is created with the project.', ja: 'プロジェクトの作成時に作られます。' },
         ),
+        ...(rival
+          ? [
+              row(
+                'project',
+                'error',
+                `The project '${rival.id}' has this repository already.`,
+                `このリポジトリには、すでにプロジェクト「${rival.id}」があります。`,
+                {
+                  en: 'Use that project, or choose another repository.',
+                  ja: 'そのプロジェクトを使うか、別のリポジトリを指定してください。',
+                },
+              ),
+            ]
+          : []),
       ],
     }
     return ok(answer)

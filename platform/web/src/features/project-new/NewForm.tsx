@@ -1,8 +1,7 @@
 import { Bot, FolderGit2, SlidersHorizontal } from 'lucide-react'
-import { type ReactNode, useEffect, useMemo, useState } from 'react'
-import { FormProvider, useForm, useWatch } from 'react-hook-form'
+import { useEffect, useMemo, useState } from 'react'
+import { FormProvider, useForm, useFormContext, useFormState, useWatch } from 'react-hook-form'
 import { useNavigate } from 'react-router'
-import { describe, describeField, isApiError } from '../../api/problem'
 import { useCreateProjectMutation } from '../../api/projects'
 import type { ClaudeCheck, GithubCheck } from '../../api/types'
 import { Button } from '../../design/Button'
@@ -10,24 +9,31 @@ import { ErrorNotice, Notice, Spinner } from '../../design/feedback'
 import { Glyph, type Shape, type Tone } from '../../design/Status'
 import { toast } from '../../design/toast'
 import { type CheckState, type Verdict, verdict } from '../../form/checks'
-import { applyFieldErrors, dropDraft, readDraft, useDraft } from '../../form/draft'
-import { SecretRow, TextRow } from '../../form/fields'
+import { dropDraft, readDraft, useDraft } from '../../form/draft'
+import { showFindings } from '../../form/findings'
 import { ClaudeChecks, GithubChecks, NameField } from '../../form/live'
 import {
+  countErrors,
   emptyProject,
-  formField,
+  newParts,
   type ProjectForm,
   projectResolver,
   toCreate,
 } from '../../form/project'
 import {
   AddressFields,
+  Advanced,
   ClaudeAddressField,
   DriverFields,
+  FormCard,
   InstructionField,
+  KeyField,
   LabelFields,
   LanguageField,
   LimitFields,
+  ModelField,
+  RepositoryField,
+  TokenField,
   ToolFields,
 } from '../../form/sections'
 import { currentLanguage, type Key, useT } from '../../i18n/t'
@@ -43,14 +49,23 @@ const looks: Record<Exclude<Verdict, 'asking'>, { tone: Tone; shape: Shape; labe
   error: { tone: 'fail', shape: 'cross', label: 'check.error' },
 }
 
-function Part(props: { verdict: Verdict; to: string; children: ReactNode }) {
+/** One part of the form: what its check says, and how many of its fields are wrong. */
+function Part(props: { id: keyof typeof newParts; label: Key; verdict: Verdict }) {
   const t = useT()
-  const look = props.verdict === 'asking' ? null : looks[props.verdict]
+  const { control } = useFormContext<ProjectForm>()
+  const { errors } = useFormState({ control })
+  const wrong = countErrors(errors, newParts[props.id])
+  const verdict = wrong > 0 ? 'error' : props.verdict
+  const look = verdict === 'asking' ? null : looks[verdict]
   return (
     <li data-tone={look?.tone ?? 'run'}>
       {look ? <Glyph shape={look.shape} /> : <Spinner size={16} />}
-      <a href={props.to}>{props.children}</a>
-      <span className="visually-hidden">{t(look?.label ?? 'check.asking')}</span>
+      <a href={`#${props.id}`}>{t(props.label)}</a>
+      {wrong > 0 ? (
+        <span className="part-errors">{t('form.errors', { count: wrong })}</span>
+      ) : (
+        <span className="visually-hidden">{t(look?.label ?? 'check.asking')}</span>
+      )}
     </li>
   )
 }
@@ -92,21 +107,7 @@ export default function NewForm() {
       navigate(`/projects/${result.data.id}`)
       return
     }
-    const { error } = result
-    if (isApiError(error) && error.errors.length > 0) {
-      const left = applyFieldErrors(
-        form,
-        error.errors.map((each) => ({
-          field: formField(each.field),
-          message: describeField(each, t),
-        })),
-      )
-      if (left.length === 0) return
-    } else if (isApiError(error) && error.field && formField(error.field)) {
-      applyFieldErrors(form, [{ field: formField(error.field), message: describe(error, t) }])
-      return
-    }
-    setFailure(error)
+    if (!showFindings(form, result.error, t)) setFailure(result.error)
   })
 
   const githubVerdict = verdict(github)
@@ -117,6 +118,9 @@ export default function NewForm() {
   if (githubVerdict === 'none') why = t('new.why_repository')
   else if (githubVerdict === 'asking') why = t('check.asking')
   else if (found) why = t('new.why_errors')
+  let after = t('new.after')
+  if (claudeVerdict === 'none') after = t('new.without_key')
+  else if (claudeVerdict === 'error') after = t('new.with_errors')
   return (
     <MuiRoot>
       <FormProvider {...form}>
@@ -142,114 +146,70 @@ export default function NewForm() {
                 <p>{t('draft.restored_text')}</p>
               </Notice>
             )}
-            <section className="card form-card" id="repository" aria-labelledby="repository-head">
-              <h2 id="repository-head">
-                <FolderGit2 size={19} aria-hidden="true" /> {t('new.repository')}
-              </h2>
+            <FormCard id="repository" icon={FolderGit2} title={t('new.repository')}>
               <div className="form-grid">
-                <TextRow
-                  control={control}
-                  name="repository"
-                  label={t('form.repository_label')}
-                  help={t('form.repository_help')}
-                  placeholder="owner/repository"
-                  mono
-                  required
-                />
-                <SecretRow
-                  control={control}
-                  name="github_token"
-                  label={t('form.github_token')}
-                  help={t('form.github_token_help')}
-                  placeholder="github_pat_…"
-                />
+                <RepositoryField />
+                <TokenField />
               </div>
               <GithubChecks onState={setGithub} />
               <LabelFields />
-              <details className="advanced">
-                <summary>{t('form.advanced')}</summary>
-                <div className="form-stack">
-                  <NameField />
-                  <AddressFields />
-                </div>
-              </details>
-            </section>
+              <Advanced
+                title={t('form.advanced')}
+                fields={['name', 'github_api_url', 'github_git_url']}
+              >
+                <NameField />
+                <AddressFields />
+              </Advanced>
+            </FormCard>
 
-            <section className="card form-card" id="claude" aria-labelledby="claude-head">
-              <h2 id="claude-head">
-                <Bot size={19} aria-hidden="true" /> {t('new.claude')}
-              </h2>
+            <FormCard id="claude" icon={Bot} title={t('new.claude')}>
               <div className="form-grid">
-                <SecretRow
-                  control={control}
-                  name="anthropic_api_key"
-                  label={t('form.anthropic_api_key')}
-                  help={t('form.anthropic_api_key_help')}
-                  placeholder="sk-ant-…"
-                />
-                <TextRow
-                  control={control}
-                  name="model"
-                  label={t('form.model')}
-                  help={
-                    models.length > 0
-                      ? t('form.model_known', { models: models.slice(0, 4).join(', ') })
-                      : t('form.model_help')
-                  }
-                  placeholder={t('execution.model_default')}
-                  mono
-                />
+                <KeyField />
+                <ModelField known={models} />
               </div>
               <ClaudeChecks onState={setClaude} />
-              <details className="advanced">
-                <summary>{t('form.advanced_claude')}</summary>
-                <div className="form-stack">
-                  <ToolFields />
-                  <ClaudeAddressField />
-                </div>
-              </details>
-            </section>
+              <Advanced
+                title={t('form.advanced_claude')}
+                fields={[
+                  'allowed_tools',
+                  'disallowed_tools',
+                  'permission_mode',
+                  'anthropic_base_url',
+                ]}
+              >
+                <ToolFields />
+                <ClaudeAddressField />
+              </Advanced>
+            </FormCard>
 
-            <section className="card form-card" id="execution" aria-labelledby="execution-head">
-              <h2 id="execution-head">
-                <SlidersHorizontal size={19} aria-hidden="true" /> {t('new.execution')}
-              </h2>
+            <FormCard id="execution" icon={SlidersHorizontal} title={t('new.execution')}>
               <LimitFields />
               <InstructionField />
-              <details className="advanced">
-                <summary>{t('form.advanced')}</summary>
-                <div className="form-stack">
-                  <LanguageField />
-                  <DriverFields />
-                </div>
-              </details>
-            </section>
+              <Advanced
+                title={t('form.advanced')}
+                fields={['language', 'driver', 'command', 'allow_workflow_files']}
+              >
+                <LanguageField />
+                <DriverFields />
+              </Advanced>
+            </FormCard>
           </div>
 
           <aside className="column new-side">
             <section className="card form-card" aria-labelledby="ready-head">
               <h2 id="ready-head">{t('new.ready')}</h2>
               <ul className="parts">
-                <Part verdict={githubVerdict} to="#repository">
-                  {t('new.repository')}
-                </Part>
-                <Part verdict={claudeVerdict} to="#claude">
-                  {t('new.claude')}
-                </Part>
-                <Part
-                  verdict={form.formState.isValid || !form.formState.isDirty ? 'ok' : 'warning'}
-                  to="#execution"
-                >
-                  {t('new.execution')}
-                </Part>
+                <Part id="repository" label="new.repository" verdict={githubVerdict} />
+                <Part id="claude" label="new.claude" verdict={claudeVerdict} />
+                <Part id="execution" label="new.execution" verdict="ok" />
               </ul>
-              {failure !== null && <ErrorNotice error={failure} title={t('new.failed')} />}
+              {failure !== null && (
+                <ErrorNotice error={failure} title={t('new.failed')} withFields />
+              )}
               <Button type="submit" primary busy={isLoading} why={why}>
                 {t('new.submit')}
               </Button>
-              <p className="field-help">
-                {why ?? (claudeVerdict === 'error' ? t('new.with_errors') : t('new.after'))}
-              </p>
+              <p className="field-help">{why ?? after}</p>
             </section>
           </aside>
         </form>

@@ -77,11 +77,63 @@ describe('making a project', () => {
     const { user } = renderApp('/projects/new')
     await user.type(await screen.findByLabelText('GitHub アクセストークン'), 'github_pat_1')
     await user.type(screen.getByRole('textbox', { name: 'リポジトリ' }), 'medamap/docs-site')
+    expect(await checks()).toHaveTextContent('すでにプロジェクト「docs-site」があります')
+    expect(submit()).toHaveAttribute('aria-disabled', 'true')
+  })
+
+  it('counts what is wrong in the part where its field is', async () => {
+    standIn().plan(
+      'POST',
+      '/api/projects',
+      problem(409, 'repository_taken', 'Taken meanwhile', { field: 'github_repo' }),
+    )
+    const { user } = renderApp('/projects/new')
+    await user.type(await screen.findByLabelText('GitHub アクセストークン'), 'github_pat_1')
+    await user.type(screen.getByRole('textbox', { name: 'リポジトリ' }), 'medamap/shop-front')
     await checks()
+    await waitFor(() => expect(submit()).not.toHaveAttribute('aria-disabled'))
     await user.click(submit())
+    const part = (name: string) => screen.getByRole('link', { name }).closest('li') as HTMLElement
+    await waitFor(() => expect(part('リポジトリ')).toHaveTextContent('問題 1 件'))
+    expect(part('実行の設定')).not.toHaveTextContent('件')
+    expect(screen.getByRole('textbox', { name: 'リポジトリ' })).toHaveAccessibleDescription(
+      /このリポジトリのプロジェクトはすでにあります/,
+    )
+  })
+
+  it('unfolds what is wrong and folded away', async () => {
+    standIn().plan(
+      'POST',
+      '/api/projects',
+      problem(400, 'invalid', 'Bad', {
+        errors: [{ field: 'github_git_url', code: 'format', detail: 'Must be an address' }],
+      }),
+    )
+    const { user } = renderApp('/projects/new')
+    await user.type(await screen.findByLabelText('GitHub アクセストークン'), 'github_pat_1')
+    await user.type(screen.getByRole('textbox', { name: 'リポジトリ' }), 'medamap/shop-front')
+    await checks()
+    const field = screen.getByLabelText('Git のアドレス')
+    expect(field.closest('details')?.open).toBe(false)
+    await user.click(submit())
+    await waitFor(() => expect(field.closest('details')?.open).toBe(true))
+    await waitFor(() => expect(field).toHaveFocus())
+  })
+
+  it('says where a token and a key are made', async () => {
+    const { user } = renderApp('/projects/new')
+    const link = await screen.findByRole('link', { name: /GitHub で作成/ })
+    expect(link).toHaveAttribute('href', 'https://github.com/settings/personal-access-tokens/new')
+    expect(screen.getByRole('link', { name: /Claude Console で作成/ })).toHaveAttribute(
+      'href',
+      'https://platform.claude.com/settings/keys',
+    )
+    await user.click(screen.getByRole('textbox', { name: 'リポジトリ' }))
+    await user.paste('https://ghe.example/team/app')
     await waitFor(() =>
-      expect(screen.getByRole('textbox', { name: 'リポジトリ' })).toHaveAccessibleDescription(
-        /このリポジトリのプロジェクトはすでにあります/,
+      expect(screen.getByRole('link', { name: /GitHub で作成/ })).toHaveAttribute(
+        'href',
+        'https://ghe.example/settings/personal-access-tokens/new',
       ),
     )
   })

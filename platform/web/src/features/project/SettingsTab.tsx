@@ -1,47 +1,55 @@
 /** All settings of a project in one form; what changed is counted, saved together, and drafts survive
  *  leaving the page. */
 import { Bot, FolderGit2, OctagonAlert, SlidersHorizontal, Tags } from 'lucide-react'
-import { useEffect, useMemo, useState } from 'react'
+import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import { FormProvider, useForm, useFormContext } from 'react-hook-form'
 import { useNavigate } from 'react-router'
-import { describe, describeField, isApiError } from '../../api/problem'
+import { isApiError } from '../../api/problem'
 import { useDeleteProjectMutation, useUpdateProjectMutation } from '../../api/projects'
 import type { Project } from '../../api/types'
 import { Button } from '../../design/Button'
 import { ErrorNotice, Notice } from '../../design/feedback'
 import { RelativeTime } from '../../design/Time'
 import { toast } from '../../design/toast'
-import { applyFieldErrors, dropDraft, readDraft, useDraft } from '../../form/draft'
-import { SecretRow, TextRow } from '../../form/fields'
+import { dropDraft, readDraft, useDraft } from '../../form/draft'
+import { TextRow } from '../../form/fields'
+import { showFindings } from '../../form/findings'
 import { ClaudeChecks, GithubChecks } from '../../form/live'
 import {
+  countErrors,
   type FieldName,
-  formField,
   fromProject,
   type ProjectForm,
   projectResolver,
+  settingsParts,
   toUpdate,
 } from '../../form/project'
 import {
   AddressFields,
+  Advanced,
   ClaudeAddressField,
   DriverFields,
+  FormCard,
   InstructionField,
+  KeyField,
   LabelFields,
   LanguageField,
   LimitFields,
+  ModelField,
+  RepositoryField,
+  TokenField,
   ToolFields,
 } from '../../form/sections'
 import { useT } from '../../i18n/t'
 import { ConfirmDialog } from '../../overlay/lazy'
 import { MuiRoot } from '../../overlay/MuiRoot'
 
+/** A stored secret is never shown, only replaced: then `children`, its field, is there. */
 function Secret(props: {
   name: 'github_token' | 'anthropic_api_key'
   state: Project['secrets']['github_token']
   label: string
-  help: string
-  placeholder: string
+  children: ReactNode
 }) {
   const t = useT()
   const [open, setOpen] = useState(!props.state.set)
@@ -65,13 +73,7 @@ function Secret(props: {
     )
   return (
     <div>
-      <SecretRow
-        control={form.control}
-        name={props.name}
-        label={props.label}
-        help={props.state.set ? t('secret.replace_help') : props.help}
-        placeholder={props.placeholder}
-      />
+      {props.children}
       {props.state.set && (
         <Button
           small
@@ -100,10 +102,7 @@ function Danger({ project }: { project: Project }) {
     navigate('/projects')
   }
   return (
-    <section className="card form-card danger" id="danger" aria-labelledby="danger-head">
-      <h2 id="danger-head">
-        <OctagonAlert size={19} aria-hidden="true" /> {t('danger.title')}
-      </h2>
+    <FormCard id="danger" icon={OctagonAlert} title={t('danger.title')} className="danger">
       <div className="danger-row">
         <div>
           <b>{t('danger.delete')}</b>
@@ -125,7 +124,7 @@ function Danger({ project }: { project: Project }) {
           <p>{t('danger.delete_what')}</p>
         </ConfirmDialog>
       )}
-    </section>
+    </FormCard>
   )
 }
 
@@ -159,6 +158,9 @@ export default function SettingsTab({
   const [failure, setFailure] = useState<unknown>(null)
   const [conflict, setConflict] = useState(false)
   const changed = Object.keys(formState.dirtyFields) as FieldName[]
+  const wrong = (id: keyof typeof settingsParts | 'danger') =>
+    id === 'danger' ? 0 : countErrors(formState.errors, settingsParts[id])
+  const replaces = (secret: { set: boolean }) => (secret.set ? t('secret.replace_help') : undefined)
 
   useEffect(() => {
     const draft = readDraft(draftKey)
@@ -194,22 +196,7 @@ export default function SettingsTab({
       setConflict(true)
       return
     }
-    if (isApiError(error)) {
-      const found = error.errors.length > 0 ? error.errors : []
-      const left = applyFieldErrors(
-        form,
-        found.map((each) => ({
-          field: formField(each.field),
-          message: describeField(each, t),
-        })),
-      )
-      if (found.length > 0 && left.length === 0) return
-      if (found.length === 0 && error.field && formField(error.field)) {
-        applyFieldErrors(form, [{ field: formField(error.field), message: describe(error, t) }])
-        return
-      }
-    }
-    setFailure(error)
+    if (!showFindings(form, error, t)) setFailure(error)
   })
 
   useEffect(() => {
@@ -232,86 +219,64 @@ export default function SettingsTab({
               .map((section) => (
                 <a key={section.id} href={`#${section.id}`}>
                   {t(section.label)}
+                  {wrong(section.id) > 0 && (
+                    <span className="part-errors">
+                      {t('form.errors', { count: wrong(section.id) })}
+                    </span>
+                  )}
                 </a>
               ))}
           </nav>
           <div className="column">
             {readOnly && <Notice tone="off" title={t('settings.read_only')} />}
-            <section className="card form-card" id="general" aria-labelledby="general-head">
-              <h2 id="general-head">
-                <FolderGit2 size={19} aria-hidden="true" /> {t('settings.general')}
-              </h2>
+            <FormCard id="general" icon={FolderGit2} title={t('settings.general')}>
               <div className="form-grid">
                 <TextRow control={control} name="name" label={t('form.name')} required />
                 <LanguageField />
-                <TextRow
-                  control={control}
-                  name="repository"
-                  label={t('form.repository_label')}
-                  mono
-                  required
-                />
+                <RepositoryField />
                 <Secret
                   key={`g${base.version}`}
                   name="github_token"
                   state={project.secrets.github_token}
                   label={t('form.github_token')}
-                  help={t('form.github_token_help')}
-                  placeholder="github_pat_…"
-                />
+                >
+                  <TokenField note={replaces(project.secrets.github_token)} />
+                </Secret>
               </div>
               <GithubChecks project={project.id} onlyWhenChanged />
-              <details className="advanced">
-                <summary>{t('form.advanced')}</summary>
+              <Advanced title={t('form.advanced')} fields={['github_api_url', 'github_git_url']}>
                 <AddressFields />
-              </details>
-            </section>
+              </Advanced>
+            </FormCard>
 
-            <section className="card form-card" id="trigger" aria-labelledby="trigger-head">
-              <h2 id="trigger-head">
-                <Tags size={19} aria-hidden="true" /> {t('settings.trigger')}
-              </h2>
+            <FormCard id="trigger" icon={Tags} title={t('settings.trigger')}>
               <LabelFields />
-            </section>
+            </FormCard>
 
-            <section className="card form-card" id="claude" aria-labelledby="claude-head">
-              <h2 id="claude-head">
-                <Bot size={19} aria-hidden="true" /> {t('settings.claude')}
-              </h2>
+            <FormCard id="claude" icon={Bot} title={t('settings.claude')}>
               <div className="form-grid">
                 <Secret
                   key={`c${base.version}`}
                   name="anthropic_api_key"
                   state={project.secrets.anthropic_api_key}
                   label={t('form.anthropic_api_key')}
-                  help={t('form.anthropic_api_key_help')}
-                  placeholder="sk-ant-…"
-                />
-                <TextRow
-                  control={control}
-                  name="model"
-                  label={t('form.model')}
-                  help={t('form.model_help')}
-                  placeholder={t('execution.model_default')}
-                  mono
-                />
+                >
+                  <KeyField note={replaces(project.secrets.anthropic_api_key)} />
+                </Secret>
+                <ModelField />
               </div>
               <ClaudeChecks project={project.id} onlyWhenChanged />
               <InstructionField />
               <ToolFields />
-              <details className="advanced">
-                <summary>{t('form.advanced')}</summary>
+              <Advanced title={t('form.advanced')} fields={['anthropic_base_url']}>
                 <ClaudeAddressField />
-              </details>
-            </section>
+              </Advanced>
+            </FormCard>
 
-            <section className="card form-card" id="limits" aria-labelledby="limits-head">
-              <h2 id="limits-head">
-                <SlidersHorizontal size={19} aria-hidden="true" /> {t('settings.limits')}
-              </h2>
+            <FormCard id="limits" icon={SlidersHorizontal} title={t('settings.limits')}>
               <LimitFields />
               <DriverFields />
-            </section>
+            </FormCard>
 
             {!readOnly && <Danger project={project} />}
 
@@ -322,7 +287,9 @@ export default function SettingsTab({
                     <p>{t('settings.conflict_text')}</p>
                   </Notice>
                 )}
-                {failure !== null && <ErrorNotice error={failure} title={t('settings.failed')} />}
+                {failure !== null && (
+                  <ErrorNotice error={failure} title={t('settings.failed')} withFields />
+                )}
                 <div className="savebar-row">
                   <span>
                     {t('settings.changed', { count: changed.length })}
