@@ -16,7 +16,8 @@ bool pb_database_is_address(const char *text)
 
 struct pb_database *pb_database_new(const struct pb_database_options *options, struct pb_error *err)
 {
-    return pb_sqlite_database(options, err);
+    return pb_database_is_address(options->address) ? pb_postgres_database(options, err)
+                                                    : pb_sqlite_database(options, err);
 }
 
 void pb_database_free(struct pb_database *database)
@@ -299,7 +300,13 @@ int pb_db_part_begin(struct pb_db *db, struct pb_error *err)
 
 int pb_db_part_end(struct pb_db *db, bool keep, struct pb_error *err)
 {
+    struct pb_error ignored;
+
     if (!keep) {
+        (void)!db->engine->settle(db, &ignored); /* undone with the rest */
+        if (!db->engine->in_transaction(db))
+            return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+                                  "the change was given up");
         db->is_spoiled = false;
         if (pb_db_run(db, "ROLLBACK TO part", PB_NO_VALUES, NULL, err) < 0)
             return -1;

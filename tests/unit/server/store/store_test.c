@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/id.h"
+#include "server/store/db_private.h"
 #include "server/store/execution_store.h"
 #include "server/store/project_store.h"
 
@@ -22,10 +23,59 @@ void store_test_remove_dir(const char *dir)
     assert_ok(pb_fs_remove_tree(AT_FDCWD, dir, &err), &err);
 }
 
+bool store_test_on_postgres(void)
+{
+    return getenv("POPPO_TEST_POSTGRES") != NULL;
+}
+
+/* One statement of the tests' own, outside of any schema. */
+static void tell_postgres(const char *sql)
+{
+    const struct pb_database_options options = {.address = getenv("POPPO_TEST_POSTGRES")};
+    struct pb_error err = {0};
+    struct pb_database *database = pb_database_new(&options, &err);
+    struct pb_db *db = database ? pb_db_open(database, PB_DB_WRITER, &err) : NULL;
+
+    if (!db || pb_db_script(db, sql, &err) < 0)
+        fail_msg("%s: %s", sql, err.message);
+    pb_db_close(db);
+    pb_database_free(database);
+}
+
+void store_place_make(struct store_place *place)
+{
+    static int made;
+    char sql[64];
+
+    *place = (struct store_place){0};
+    store_test_make_dir(place->dir);
+    snprintf(place->path, sizeof(place->path), "%s/poppo.db", place->dir);
+    snprintf(place->database, sizeof(place->database), "%s", place->path);
+    if (!store_test_on_postgres())
+        return;
+    snprintf(place->schema, sizeof(place->schema), "t%d", ++made);
+    snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", place->schema);
+    tell_postgres(sql);
+    snprintf(place->database, sizeof(place->database), "%s&options=-csearch_path%%3D%s",
+             getenv("POPPO_TEST_POSTGRES"), place->schema);
+}
+
+void store_place_remove(const struct store_place *place)
+{
+    char sql[64];
+
+    store_test_remove_dir(place->dir);
+    if (!store_test_on_postgres())
+        return;
+    snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", place->schema);
+    tell_postgres(sql);
+}
+
 static void open_store(struct store_test *t)
 {
-    t->store =
-        pb_store_open(&(struct pb_store_options){.database = t->path, .app_version = "test"}, &t->err);
+    t->store = pb_store_open(&(struct pb_store_options){.database = t->place.database,
+                                                        .app_version = "test"},
+                             &t->err);
     if (!t->store)
         fail_msg("%s", t->err.message);
 }
@@ -35,8 +85,7 @@ int store_test_setup(void **state)
     struct store_test *t = calloc(1, sizeof(*t));
 
     assert_non_null(t);
-    store_test_make_dir(t->dir);
-    snprintf(t->path, sizeof(t->path), "%s/poppo.db", t->dir);
+    store_place_make(&t->place);
     pb_arena_init(&t->arena, 64 << 20);
     open_store(t);
     *state = t;
@@ -49,7 +98,7 @@ int store_test_teardown(void **state)
 
     pb_store_close(t->store);
     pb_arena_release(&t->arena);
-    store_test_remove_dir(t->dir);
+    store_place_remove(&t->place);
     free(t);
     return 0;
 }

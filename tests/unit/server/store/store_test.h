@@ -1,6 +1,11 @@
-/* A store in a folder of its own, and rows to begin with. */
+/*
+ * A store of its own for each test, and rows to begin with: in a file, or, with POPPO_TEST_POSTGRES in the
+ * environment, in a schema of its own on that PostgreSQL. The tests are the same.
+ */
 #ifndef PB_STORE_TEST_H
 #define PB_STORE_TEST_H
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "model/execution.h"
@@ -8,9 +13,25 @@
 #include "pb_test.h"
 #include "server/store/store.h"
 
-struct store_test {
+/* An empty place for a database. */
+struct store_place {
     char dir[64];
-    char path[96]; /* of the database */
+    char path[96]; /* of the file, on SQLite */
+    char schema[32];
+    char database[512]; /* for pb_store_open() and pb_database_new() */
+};
+void store_place_make(struct store_place *place);
+void store_place_remove(const struct store_place *place);
+bool store_test_on_postgres(void);
+/* The rest of the test is about SQLite's file. */
+#define SQLITE_ONLY()                 \
+    do {                              \
+        if (store_test_on_postgres()) \
+            skip();                   \
+    } while (0)
+
+struct store_test {
+    struct store_place place;
     struct pb_store *store;
     struct pb_arena arena;
     struct pb_error err;

@@ -76,11 +76,12 @@ TEST(the_files_are_for_their_owner_alone)
     struct stat stat_;
     char path[128];
 
+    SQLITE_ONLY();
     store_test_write(t, put, &(struct put){"a", "1", false});
     for (int i = 0; i < 3; i++) {
         static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
 
-        snprintf(path, sizeof(path), "%s%s", t->path, SUFFIXES[i]);
+        snprintf(path, sizeof(path), "%s%s", t->place.path, SUFFIXES[i]);
         assert_int_equal(stat(path, &stat_), 0);
         assert_int_equal(stat_.st_mode & 0777, 0600);
     }
@@ -230,13 +231,12 @@ TEST(a_full_queue_is_said_at_once)
     struct gate gate = make_gate();
     struct numbered wish = {&gate, 1, false};
     struct pb_error err = {0};
+    struct store_place place;
     struct pb_store *store;
-    char dir[64], path[96];
 
-    (void)state;
-    store_test_make_dir(dir);
-    snprintf(path, sizeof(path), "%s/db", dir);
-    store = pb_store_open(&(struct pb_store_options){.database = path, .queue_max = MAX}, &err);
+    store_place_make(&place);
+    store = pb_store_open(&(struct pb_store_options){.database = place.database, .queue_max = MAX},
+                          &err);
     assert_non_null(store);
     assert_ok(pb_store_submit(store, hold, on_held, &gate, &err), &err);
     wait_entered(&gate);
@@ -248,7 +248,7 @@ TEST(a_full_queue_is_said_at_once)
     open_gate(&gate);
     wait_done(&gate, MAX + 1);
     pb_store_close(store);
-    store_test_remove_dir(dir);
+    store_place_remove(&place);
 }
 
 /* --- readers on many threads ------------------------------------------------------------------------ */
@@ -295,13 +295,14 @@ TEST(the_log_of_the_database_is_checkpointed_and_does_not_grow)
     struct stat stat_;
     char path[128];
 
+    SQLITE_ONLY();
     for (int i = 0; i < 1500; i++) {
         memset(value, 'a' + i % 26, sizeof(value) - 1);
         store_test_write(t, put, &(struct put){"a", value, false});
     }
     pb_store_stats(t->store, &stats);
     assert_true(stats.checkpoints > 0);
-    snprintf(path, sizeof(path), "%s-wal", t->path);
+    snprintf(path, sizeof(path), "%s-wal", t->place.path);
     assert_int_equal(stat(path, &stat_), 0);
     assert_true(stat_.st_size < 12 << 20); /* 1500 × 5 pages would be 30 MB */
 }
@@ -309,10 +310,10 @@ TEST(the_log_of_the_database_is_checkpointed_and_does_not_grow)
 /* --- the end of the process, and of the disk --------------------------------------------------------- */
 
 /* Writes one row after the other and tells each one that was acknowledged. Never returns. */
-static void write_and_tell(const char *path, int out)
+static void write_and_tell(const char *database, int out)
 {
     struct pb_error err = {0};
-    struct pb_store *store = pb_store_open(&(struct pb_store_options){.database = path}, &err);
+    struct pb_store *store = pb_store_open(&(struct pb_store_options){.database = database}, &err);
 
     for (int i = 0; store; i++) {
         struct numbered wish = {NULL, i, false};
@@ -326,20 +327,19 @@ static void write_and_tell(const char *path, int out)
 
 TEST(what_was_acknowledged_survives_kill_9)
 {
-    char dir[64], path[96], key[16];
+    struct store_place place;
+    char key[16];
     struct pb_error err = {0};
     struct pb_store *store;
     struct pb_arena arena;
     int pipes[2], last = -1, number;
     pid_t child;
 
-    (void)state;
-    store_test_make_dir(dir);
-    snprintf(path, sizeof(path), "%s/db", dir);
+    store_place_make(&place);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     child = fork();
     if (child == 0)
-        write_and_tell(path, pipes[1]);
+        write_and_tell(place.database, pipes[1]);
     close(pipes[1]);
     while (last < 200 && read(pipes[0], &number, sizeof(number)) == sizeof(number))
         last = number;
@@ -350,7 +350,7 @@ TEST(what_was_acknowledged_survives_kill_9)
     waitpid(child, NULL, 0);
     assert_true(last >= 200);
 
-    store = pb_store_open(&(struct pb_store_options){.database = path}, &err);
+    store = pb_store_open(&(struct pb_store_options){.database = place.database}, &err);
     assert_non_null(store);
     pb_arena_init(&arena, 1 << 20);
     for (int i = 0; i <= last; i++) {
@@ -362,7 +362,7 @@ TEST(what_was_acknowledged_survives_kill_9)
     }
     pb_arena_release(&arena);
     pb_store_close(store);
-    store_test_remove_dir(dir);
+    store_place_remove(&place);
 }
 
 /* SQLite writes through this; while `disk_is_full` nothing fits. */
@@ -395,6 +395,7 @@ TEST(a_full_disk_fails_the_whole_group_and_harms_nothing)
     struct gate gate = make_gate();
     struct numbered wishes[WISHES];
 
+    SQLITE_ONLY();
     store_test_write(t, put, &(struct put){"before", "1", false});
     assert_ok(pb_store_submit(t->store, hold, on_held, &gate, &t->err), &t->err);
     wait_entered(&gate);

@@ -1,0 +1,505 @@
+/*
+ * Speaking to PostgreSQL, always in pipeline mode: what nobody waits for (an INSERT, a SAVEPOINT) is
+ * only sent, and the next question's answer tells how it went. So a change costs as many round trips
+ * as it has questions.
+ */
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/store/db_postgres_private.h"
+
+enum {
+    RESOLVE_MS = 5000,
+    RESOLVE_GAP_MS = 100,
+    KEEP_WRITERS_DAYS = 30,
+    DAY_MS = 24 * 60 * 60 * 1000,
+};
+
+#define SCHEMA_LOCK "1886352496" /* "popp": any number will do that others do not take */
+
+static struct pb_pg_db *of(struct pb_db *db)
+{
+    return (struct pb_pg_db *)db;
+}
+
+static struct pb_pg *pg_of(const struct pb_pg_db *db)
+{
+    return (struct pb_pg *)db->base.database;
+}
+
+static int64_t deadline_of(const struct pb_pg_db *db)
+{
+    return pb_clock_steady_ms() +
+           (db->base.patience_ms > 0 ? db->base.patience_ms : pg_of(db)->reply_ms);
+}
+
+/* --- the connection ------------------------------------------------------------------------------- */
+
+/* What was prepared or under way on it is gone; an open change was never committed. */
+void pb_pg_lose(struct pb_pg_db *db)
+{
+    PQfinish(db->conn);
+    db->conn = NULL;
+    db->pending_count = 0;
+    db->in_transaction = false;
+}
+
+int pb_pg_fail_lost(struct pb_error *err)
+{
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+                          "the connection to the database was lost");
+}
+
+int pb_pg_script_now(struct pb_pg_db *db, const char *sql, PGresult **ret_last,
+                     struct pb_error *err)
+{
+    int r;
+
+    if (!PQexitPipelineMode(db->conn)) {
+        pb_pg_lose(db);
+        return pb_pg_fail_lost(err);
+    }
+    r = pb_pg_script(pg_of(db), db->conn, sql, deadline_of(db), ret_last, err);
+    if (PQstatus(db->conn) != CONNECTION_OK || PQtransactionStatus(db->conn) == PQTRANS_ACTIVE ||
+        !PQenterPipelineMode(db->conn))
+        pb_pg_lose(db);
+    return r;
+}
+
+/* What only this connection has: how long it waits for its turn, and its place among the writers. */
+static int set_up_turn(struct pb_pg_db *db, struct pb_error *err)
+{
+    struct pb_pg *pg = pg_of(db);
+    struct pb_buf sql;
+    int r;
+
+    pb_buf_init(&sql, 1024);
+    pb_buf_format(&sql,
+                  "SET lock_timeout = %lld; INSERT INTO store_writers (writer, token, at) "
+                  "VALUES ('%s', 0, %lld) ON CONFLICT (writer) DO NOTHING",
+                  (long long)(pg->reply_ms * 5 / 6), pg->writer, (long long)pb_clock_wall_ms());
+    r = pb_pg_script_now(db, pb_buf_string(&sql), NULL, err);
+    pb_buf_release(&sql);
+    return r;
+}
+
+static int connect_now(struct pb_pg_db *db, bool insist, struct pb_error *err)
+{
+    struct pb_pg *pg = pg_of(db);
+    unsigned trust = atomic_load(&pg->trust);
+
+    db->conn = pb_pg_connect(pg, db->base.mode, insist, &db->warned, err);
+    if (!db->conn)
+        return -1;
+    db->trust = trust;
+    db->connection++;
+    if (db->has_joined && set_up_turn(db, err) < 0) {
+        pb_pg_lose(db);
+        return -1;
+    }
+    return 0;
+}
+
+int pb_pg_ensure(struct pb_pg_db *db, struct pb_error *err)
+{
+    if (db->base.is_open &&
+        !db->in_transaction) /* the rest of a change must not happen without it */
+        return pb_pg_fail_lost(err);
+    if (db->conn && !db->in_transaction && db->trust != atomic_load(&pg_of(db)->trust))
+        pb_pg_lose(db);
+    return db->conn ? 0 : connect_now(db, false, err);
+}
+
+static struct pb_db *open_connection(struct pb_database *database, enum pb_db_mode mode,
+                                     struct pb_error *err)
+{
+    struct pb_pg_db *db = calloc(1, sizeof(*db));
+
+    if (!db) {
+        pb_fail(err, PB_ERROR_LIMITED, "no memory");
+        return NULL;
+    }
+    db->base = (struct pb_db){.engine = &PB_PG_ENGINE, .database = database, .mode = mode};
+    if (connect_now(db, false, err) == 0)
+        return &db->base;
+    free(db);
+    return NULL;
+}
+
+static void close_connection(struct pb_db *db)
+{
+    pb_pg_lose(of(db));
+    free(db);
+}
+
+/* --- answers -------------------------------------------------------------------------------------- */
+
+static void note_prepared(struct pb_pg_pending *pending, bool succeeded)
+{
+    if (pending->is_prepare && pending->rows)
+        pending->rows->state = succeeded ? PB_PG_READY : PB_PG_NEW;
+}
+
+/* One answer to what was sent as number `index`. The first refusal counts, the rest follow from it. */
+static int take_answer(struct pb_pg_db *db, size_t index, PGresult *result, int so_far,
+                       struct pb_error *err)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    note_prepared(&db->pending[index], status == PGRES_COMMAND_OK);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || so_far < 0)
+        return so_far;
+    if (status == PGRES_PIPELINE_ABORTED)
+        return pb_fail(err, PB_ERROR_INTERNAL, "database: refused without a reason");
+    return pb_pg_fail(result, err);
+}
+
+/* Answers up to the mark that was sent behind everything. */
+static int take_answers(struct pb_pg_db *db, PGresult **ret_last, bool *ret_gone,
+                        struct pb_error *err)
+{
+    int64_t deadline = deadline_of(db);
+    size_t index = 0;
+    int r = 0;
+
+    for (;;) {
+        PGresult *result;
+
+        if (pb_pg_wait(pg_of(db), db->conn, deadline, err) < 0) {
+            *ret_gone = true;
+            return -1;
+        }
+        result = PQgetResult(db->conn);
+        if (!result) { /* the end of one answer */
+            index++;
+            if (index <= db->pending_count && PQstatus(db->conn) == CONNECTION_OK)
+                continue;
+            *ret_gone = true;
+            return r < 0 ? r : pb_pg_fail_lost(err);
+        }
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return r;
+        }
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+            *ret_gone = *ret_gone || pb_pg_is_gone(result, db->base.mode);
+        if (index < db->pending_count)
+            r = take_answer(db, index, result, r, err);
+        PQclear(*ret_last);
+        *ret_last = result;
+    }
+}
+
+/* Waits for all that was sent. *ret_last (may be NULL) is the answer to the last of it. */
+int pb_pg_collect(struct pb_pg_db *db, PGresult **ret_last, struct pb_error *err)
+{
+    PGresult *last = NULL;
+    bool is_gone = false;
+    int r;
+
+    if (db->pending_count == 0 && !ret_last)
+        return 0;
+    if (!PQpipelineSync(db->conn)) {
+        pb_pg_lose(db);
+        return pb_pg_fail_lost(err);
+    }
+    r = take_answers(db, &last, &is_gone, err);
+    for (size_t i = 0; i < db->pending_count; i++) {
+        if (db->pending[i].rows && db->pending[i].rows->state == PB_PG_SENT)
+            db->pending[i].rows->state = PB_PG_NEW;
+    }
+    db->pending_count = 0;
+    if (is_gone)
+        pb_pg_lose(db);
+    if (r < 0 || !ret_last) {
+        PQclear(last);
+        return r;
+    }
+    *ret_last = last;
+    return 0;
+}
+
+int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, bool is_prepare,
+                    struct pb_error *err)
+{
+    if (!sent) {
+        pb_pg_lose(db);
+        return pb_pg_fail_lost(err);
+    }
+    db->pending[db->pending_count++] = (struct pb_pg_pending){rows, is_prepare};
+    return 0;
+}
+
+/* A statement of the engine's own, without parameters. */
+int pb_pg_send_plain(struct pb_pg_db *db, const char *sql, struct pb_error *err)
+{
+    return pb_pg_note_sent(db, PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0), NULL,
+                           false, err);
+}
+
+static int script(struct pb_db *base, const char *sql, struct pb_error *err)
+{
+    struct pb_pg_db *db = of(base);
+
+    if (pb_pg_ensure(db, err) < 0 || pb_pg_collect(db, NULL, err) < 0)
+        return -1;
+    return pb_pg_script_now(db, sql, NULL, err);
+}
+
+/* --- changes -------------------------------------------------------------------------------------- */
+
+/*
+ * Alone among all servers: the lock is held until the end. The token is how an unknown outcome is
+ * found out, and updating its row keeps whoever looks for it waiting until this change has ended.
+ */
+static int send_begin(struct pb_pg_db *db, struct pb_error *err)
+{
+    char sql[256];
+
+    if (pb_pg_send_plain(db, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err) < 0)
+        return -1;
+    if (!db->has_joined)
+        return 0;
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE store_writers SET token = %lld, at = %lld WHERE writer = '%s'",
+                   (long long)++db->group, (long long)pb_clock_wall_ms(), pg_of(db)->writer);
+    if (pb_pg_send_plain(db, "SELECT pg_advisory_xact_lock('store_writers'::regclass::oid::bigint)",
+                         err) < 0)
+        return -1;
+    return pb_pg_send_plain(db, sql, err);
+}
+
+static void rollback(struct pb_db *base)
+{
+    struct pb_pg_db *db = of(base);
+    struct pb_error ignored;
+
+    /* First what was sent before: after a failure in it everything up to the mark is skipped. */
+    if (db->conn)
+        (void)!pb_pg_collect(db, NULL, &ignored);
+    if (db->conn &&
+        (pb_pg_send_plain(db, "ROLLBACK", &ignored) < 0 || pb_pg_collect(db, NULL, &ignored) < 0))
+        pb_pg_lose(db);
+    db->in_transaction = false;
+}
+
+static int try_begin(struct pb_pg_db *db, struct pb_error *err)
+{
+    PGresult *result = NULL;
+    bool has_row;
+
+    if (pb_pg_ensure(db, err) < 0 || send_begin(db, err) < 0 ||
+        pb_pg_collect(db, &result, err) < 0) {
+        rollback(&db->base);
+        return -1;
+    }
+    has_row = !db->has_joined || strcmp(PQcmdTuples(result), "1") == 0;
+    PQclear(result);
+    if (!has_row) { /* somebody cleaned up: connecting again puts it back */
+        pb_pg_lose(db);
+        return pb_pg_fail_lost(err);
+    }
+    db->in_transaction = true;
+    return 0;
+}
+
+/* Nothing has happened yet when a begin fails: over a connection that broke meanwhile, once more. */
+static int begin(struct pb_db *base, struct pb_error *err)
+{
+    struct pb_pg_db *db = of(base);
+    bool was_connected = db->conn != NULL;
+    unsigned trust = atomic_load(&pg_of(db)->trust);
+
+    if (try_begin(db, err) == 0)
+        return 0;
+    if (db->conn || !was_connected || trust != atomic_load(&pg_of(db)->trust))
+        return -1;
+    return try_begin(db, err);
+}
+
+/* 1 committed, 0 not, -1 not known yet. Its own commit, answered without a warning, says that what it
+ * saw is as durable as any. */
+static int look_for(struct pb_pg_db *db, struct pb_error *err)
+{
+    PGresult *result = NULL;
+    char sql[256];
+    int r = -1;
+
+    if (!db->conn && connect_now(db, true, err) < 0)
+        return -1;
+    db->warned = false;
+    (void)snprintf(sql, sizeof(sql),
+                   "BEGIN; SELECT token FROM store_writers WHERE writer = '%s' FOR UPDATE",
+                   pg_of(db)->writer);
+    if (pb_pg_script_now(db, sql, &result, err) < 0)
+        goto out;
+    r = PQntuples(result) == 1 && strtoll(PQgetvalue(result, 0, 0), NULL, 10) == db->group;
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE store_writers SET at = %lld WHERE writer = '%s'; COMMIT",
+                   (long long)pb_clock_wall_ms(), pg_of(db)->writer);
+    if (pb_pg_script_now(db, sql, NULL, err) < 0 || db->warned)
+        r = -1;
+out:
+    PQclear(result);
+    if (r < 0 && db->conn)
+        pb_pg_lose(db);
+    return r;
+}
+
+static int resolve(struct pb_pg_db *db, struct pb_error *err)
+{
+    int64_t deadline = pb_clock_steady_ms() + RESOLVE_MS;
+    int committed = -1;
+
+    db->in_transaction = false;
+    if (db->conn)
+        pb_pg_lose(db);
+    while (db->has_joined && committed < 0 && pb_clock_steady_ms() < deadline) {
+        committed = look_for(db, err);
+        if (committed < 0) /* nobody tells us when the database is back */
+            (void)poll(NULL, 0, RESOLVE_GAP_MS);
+    }
+    pb_log_debug("store", "change %lld: %s", (long long)db->group,
+                 committed > 0    ? "was committed"
+                 : committed == 0 ? "was not committed"
+                                  : "outcome unknown");
+    if (committed > 0)
+        return 0;
+    if (committed == 0)
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+                              "the database went away before the change was stored");
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "outcome_unknown",
+                          "the database went away while the change was stored");
+}
+
+static int commit(struct pb_db *base, struct pb_error *err)
+{
+    struct pb_pg_db *db = of(base);
+    PGresult *result = NULL;
+    bool is_done;
+
+    if (pb_pg_collect(db, NULL, err) < 0) /* COMMIT was not sent: nothing happened */
+        return -1;
+    db->warned = false;
+    if (pb_pg_send_plain(db, "COMMIT", err) < 0 || pb_pg_collect(db, &result, err) < 0) {
+        if (!db->conn)
+            return resolve(db, err);
+        db->in_transaction = false; /* refused: the server has undone it */
+        return -1;
+    }
+    is_done = strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    PQclear(result);
+    db->in_transaction = false;
+    if (is_done && db->warned) /* "canceling wait for synchronous replication": may yet be lost */
+        return resolve(db, err);
+    return is_done ? 0 : pb_fail(err, PB_ERROR_INTERNAL, "the database rolled the change back");
+}
+
+static bool in_transaction(struct pb_db *db)
+{
+    return of(db)->in_transaction;
+}
+
+static int settle(struct pb_db *db, struct pb_error *err)
+{
+    return pb_pg_collect(of(db), NULL, err);
+}
+
+/* --- several servers ------------------------------------------------------------------------------ */
+
+static int lock_schema(struct pb_db *db, struct pb_error *err)
+{
+    return pb_db_script(db, "SELECT pg_advisory_lock(" SCHEMA_LOCK ")", err);
+}
+
+static void unlock_schema(struct pb_db *db)
+{
+    struct pb_error ignored;
+
+    if (of(db)->conn &&
+        pb_db_script(db, "SELECT pg_advisory_unlock(" SCHEMA_LOCK ")", &ignored) < 0 &&
+        of(db)->conn)
+        pb_pg_lose(of(db));
+}
+
+static int join(struct pb_db *base, struct pb_error *err)
+{
+    struct pb_pg_db *db = of(base);
+    struct pb_buf sql;
+    int r;
+
+    pb_buf_init(&sql, 1024);
+    pb_buf_format(&sql,
+                  "CREATE TABLE IF NOT EXISTS store_writers (writer TEXT PRIMARY KEY, "
+                  "token BIGINT NOT NULL, at BIGINT NOT NULL) WITH (fillfactor = 20); "
+                  "DELETE FROM store_writers WHERE at < %lld",
+                  (long long)(pb_clock_wall_ms() - (int64_t)KEEP_WRITERS_DAYS * DAY_MS));
+    r = lock_schema(base, err);
+    if (r == 0) {
+        r = pb_db_script(base, pb_buf_string(&sql), err);
+        unlock_schema(base);
+    }
+    pb_buf_release(&sql);
+    if (r == 0 && !db->conn)
+        r = pb_pg_fail_lost(err);
+    if (r == 0)
+        r = set_up_turn(db, err);
+    db->has_joined = r == 0;
+    return r;
+}
+
+/* COLLATE "C": SQLite's order, the same on every machine, whatever its language and its libc. */
+static const char *type(const char *token)
+{
+    static const struct {
+        const char *token;
+        const char *type;
+    } TYPES[] = {
+        {"@id", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"},
+        {"@time", "BIGINT"},
+        {"@bytes", "BYTEA"},
+        {"TEXT", "TEXT COLLATE \"C\""},
+    };
+
+    for (size_t i = 0; i < sizeof(TYPES) / sizeof(TYPES[0]); i++) {
+        if (strcmp(TYPES[i].token, token) == 0)
+            return TYPES[i].type;
+    }
+    return NULL;
+}
+
+const struct pb_db_engine PB_PG_ENGINE = {
+    .group_max = 64, /* more parts of one change than this cost every reader */
+    .group_ms = 20,
+    .forget = pb_pg_forget,
+    .open = open_connection,
+    .close = close_connection,
+    .prepare = pb_pg_prepare,
+    .discard = pb_pg_discard,
+    .start = pb_pg_start,
+    .next = pb_pg_next,
+    .end = pb_pg_end,
+    .run = pb_pg_run,
+    .script = script,
+    .column_count = pb_pg_column_count,
+    .column_name = pb_pg_column_name,
+    .kind = pb_pg_kind,
+    .number = pb_pg_number,
+    .text = pb_pg_text,
+    .bytes = pb_pg_bytes,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .in_transaction = in_transaction,
+    .settle = settle,
+    .lock_schema = lock_schema,
+    .unlock_schema = unlock_schema,
+    .join = join,
+    .explain = pb_pg_explain,
+    .type = type,
+};
