@@ -93,6 +93,111 @@ static int check_uids(const struct pb_settings *settings, struct pb_error *err)
     return 0;
 }
 
+/* --- may they get there? ---------------------------------------------------------------------------------- */
+
+/* By the mode alone: an access list that says more names some user, and projects' users have no names. */
+static bool lets_through(const struct stat *info, const struct pb_launcher_user *user)
+{
+    if (info->st_uid == user->uid)
+        return info->st_mode & S_IXUSR;
+    return info->st_mode & (info->st_gid == user->gid ? S_IXGRP : S_IXOTH);
+}
+
+enum { PLATFORM = 1, NODE = 2, PROJECTS = 4 };
+
+/* A place, and who works there. */
+struct way {
+    const char *setting;
+    const char *path;
+    const char *otherwise; /* what to do, besides opening the folder that is in the way */
+    int who;
+};
+
+/* Somebody who must get there. */
+struct walker {
+    int who;
+    const char *name;
+    struct pb_launcher_user user;
+};
+
+/* Every folder above a path, as far as there are any: what is missing, we make. */
+static int check_path(const struct way *way, const char *path, const struct walker *walker,
+                      struct pb_error *err)
+{
+    char folder[PATH_BYTES];
+    struct stat info;
+
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        size_t len = slash == path ? 1 : (size_t)(slash - path);
+
+        if (len >= sizeof(folder))
+            return pb_fail_field(err, way->setting, "%s is too long", way->setting);
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+        if (stat(folder, &info) < 0)
+            return errno == ENOENT || errno == ENOTDIR ? 0 : pb_fail_errno(err, "%s", folder);
+        if (!S_ISDIR(info.st_mode) || lets_through(&info, &walker->user))
+            continue;
+        return pb_fail_field(err, way->setting,
+                             "%s %s cannot be used: the folder %s (mode %04o) does not let %s in; "
+                             "%s, or open that folder: chmod o+x %s",
+                             way->setting, way->path, folder, (unsigned)(info.st_mode & 07777),
+                             walker->name, way->otherwise, folder);
+    }
+    return 0;
+}
+
+/* Also where the path leads to, if a link is on the way. */
+static int check_way(const struct way *way, const struct walker *walker, struct pb_error *err)
+{
+    char start[PATH_BYTES];
+    char inside[PATH_BYTES + 2];
+    char *found = NULL;
+    int r = check_path(way, way->path, walker, err);
+
+    (void)snprintf(start, sizeof(start), "%s", way->path);
+    while (r == 0 && !(found = realpath(start, NULL)) && strrchr(start, '/') > start)
+        *strrchr(start, '/') = '\0';
+    if (found && strlen(found) < PATH_BYTES) {
+        (void)snprintf(inside, sizeof(inside), strcmp(start, way->path) == 0 ? "%s" : "%s/", found);
+        r = check_path(way, inside, walker, err);
+    }
+    free(found);
+    return r;
+}
+
+/* Before anything is made: folders that others cannot reach would only be in the way. */
+static int check_ways(const struct pb_settings *settings, const struct pb_launcher_places *places,
+                      struct pb_error *err)
+{
+    const uid_t first = (uid_t)pb_config_int(settings->config, "uid_base");
+    const struct walker walkers[] = {
+        {PLATFORM, pb_config_text(settings->config, "user"), places->user},
+        {NODE, pb_config_text(settings->config, "node_user"), places->node_user},
+        {PROJECTS, "the users of projects", {first, first}},
+    };
+    char programs[PATH_BYTES];
+    const struct way ways[] = {
+        {"data_dir", settings->data_dir, "take another, such as --data-dir /var/lib/poppo-builder",
+         PLATFORM | NODE | PROJECTS},
+        {"bin_dir", programs, "put the programs elsewhere, such as below /opt/poppo-builder",
+         PLATFORM | NODE | PROJECTS},
+        {"run_dir", settings->run_dir, "take another, such as --run-dir /run/poppo-builder",
+         PLATFORM | NODE},
+        {"key_file", settings->key_file,
+         "take another, such as --key-file /etc/poppo-builder/master.key", PLATFORM},
+    };
+    int present = pb_config_bool(settings->config, "local_node") ? ~0 : PLATFORM;
+
+    (void)snprintf(programs, sizeof(programs), "%s/", settings->bin_dir);
+    for (size_t i = 0; settings->is_root && i < sizeof(ways) / sizeof(ways[0]); i++)
+        for (size_t n = 0; n < sizeof(walkers) / sizeof(walkers[0]); n++)
+            if ((ways[i].who & walkers[n].who & present) &&
+                check_way(&ways[i], &walkers[n], err) < 0)
+                return -1;
+    return 0;
+}
+
 /* --- folders -------------------------------------------------------------------------------------------------- */
 
 static int make_folder(const struct pb_settings *settings, const char *path, mode_t mode,
@@ -114,7 +219,8 @@ static int make_folder(const struct pb_settings *settings, const char *path, mod
     return r;
 }
 
-/* The key's folder is the platform's own if we make it; an existing one is left as it is. */
+/* The key's folder is the platform's own if we make it, those above it are everybody's; existing ones are left as
+ * they are. */
 static int make_key_folder(const struct pb_settings *settings, const struct pb_launcher_user *owner,
                            struct pb_error *err)
 {
@@ -126,7 +232,16 @@ static int make_key_folder(const struct pb_settings *settings, const struct pb_l
     if (slash == folder)
         return 0;
     *slash = '\0';
-    return access(folder, F_OK) == 0 ? 0 : make_folder(settings, folder, 0700, owner, err);
+    if (access(folder, F_OK) == 0)
+        return 0;
+    slash = strrchr(folder, '/');
+    if (slash > folder) {
+        *slash = '\0';
+        if (pb_fs_mkdirs(folder, 0755, err) < 0)
+            return -1;
+        *slash = '/';
+    }
+    return make_folder(settings, folder, 0700, owner, err);
 }
 
 static int make_folders(const struct pb_settings *settings, const struct pb_launcher_places *places,
@@ -149,38 +264,46 @@ static int make_folders(const struct pb_settings *settings, const struct pb_laun
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         (void)snprintf(path, sizeof(path), "%s%s", settings->data_dir, folders[i].name);
         if (make_folder(settings, path, folders[i].mode, folders[i].owner, err) < 0)
-            return pb_fail_in(err, "make folders");
+            return pb_fail_in(err, "make the folders of data_dir %s (another: --data-dir /…)",
+                              settings->data_dir);
     }
-    if (make_folder(settings, settings->run_dir, 0755, &root, err) < 0 ||
-        make_key_folder(settings, &places->user, err) < 0)
-        return pb_fail_in(err, "make folders");
+    if (make_folder(settings, settings->run_dir, 0755, &root, err) < 0)
+        return pb_fail_in(err, "make run_dir %s (another: --run-dir /…)", settings->run_dir);
+    if (make_key_folder(settings, &places->user, err) < 0)
+        return pb_fail_in(err, "make the folder of key_file %s (another: --key-file /…)",
+                          settings->key_file);
     return 0;
 }
 
 /* --- the local node's key ------------------------------------------------------------------------------------- */
 
+/* Whole or not at all. By descriptor, for the folder belongs to the node's user. */
 static int write_key(const struct pb_settings *settings, const char *path,
                      const struct pb_launcher_user *owner, struct pb_error *err)
 {
     uint8_t bytes[KEY_BYTES];
+    char unfinished[PATH_BYTES];
     struct pb_buf text;
     int fd = -1;
     int r = -1;
 
+    (void)snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    (void)unlink(unfinished); /* of a start that was cut short; if it cannot go, opening says so */
     pb_random(bytes, sizeof(bytes));
     pb_buf_init(&text, 256);
     text.secret = true;
     pb_buf_text(&text, "ppn_");
     pb_buf_base64url(&text, bytes, sizeof(bytes));
     pb_buf_char(&text, '\n');
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
-        (void)pb_fail_errno(err, "%s", path);
+        (void)pb_fail_errno(err, "%s", unfinished);
         goto out;
     }
     if (pb_fs_write_all(fd, text.data, text.len, err) < 0)
         goto out;
-    if ((settings->is_root && fchown(fd, owner->uid, owner->gid) < 0) || fsync(fd) < 0) {
+    if ((settings->is_root && fchown(fd, owner->uid, owner->gid) < 0) || fsync(fd) < 0 ||
+        rename(unfinished, path) < 0) {
         (void)pb_fail_errno(err, "%s", path);
         goto out;
     }
@@ -194,7 +317,8 @@ out:
 
 static int read_key(const char *path, char ret_sha256[PB_SHA256_TEXT], struct pb_error *err)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); /* a pipe must not hold us up */
     char text[128];
     ssize_t len;
 
@@ -256,7 +380,7 @@ int pb_launcher_prepare(const struct pb_settings *settings, struct pb_launcher_p
     if (find_user(settings, "user", &ret_places->user, err) < 0 ||
         find_user(settings, "node_user", &ret_places->node_user, err) < 0 ||
         check_uids(settings, err) < 0 || find_url(settings, ret_places, err) < 0 ||
-        make_folders(settings, ret_places, err) < 0)
+        check_ways(settings, ret_places, err) < 0 || make_folders(settings, ret_places, err) < 0)
         return -1;
     return have_key(settings, ret_places, err);
 }
@@ -288,7 +412,7 @@ int pb_launcher_lock(const struct pb_settings *settings, struct pb_error *err)
 /* Who holds this lock: the pid written in it, if somebody holds it and it is one of `uid`'s processes. */
 static pid_t holder(const char *path, uid_t uid, bool *ret_is_held)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     char text[32] = "";
     char proc[64];
     struct stat info;

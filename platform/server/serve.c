@@ -71,8 +71,12 @@ static int open_folder(struct serve *serve, struct pb_error *err)
         return -1;
     (void)snprintf(path, sizeof(path), "%s/platform/lock", serve->settings->data_dir);
     serve->lock = pb_fs_lock(path, err);
-    return serve->lock < 0 ? pb_fail_in(err, "another platform uses %s", serve->settings->data_dir)
-                           : 0;
+    if (serve->lock < 0 && err->code == PB_ERROR_CONFLICT)
+        return pb_fail_in(
+            err,
+            "another platform uses %s: stop that one, or give this one a --data-dir of its own",
+            serve->settings->data_dir);
+    return serve->lock < 0 ? -1 : 0;
 }
 
 static int open_store(struct serve *serve, struct pb_error *err)
@@ -83,8 +87,9 @@ static int open_store(struct serve *serve, struct pb_error *err)
 
     (void)snprintf(database, sizeof(database), "%s/platform/poppo.db", serve->settings->data_dir);
     (void)snprintf(logs, sizeof(logs), "%s/platform/logs", serve->settings->data_dir);
-    platform->store = pb_store_open(
-        &(struct pb_store_options){.database = database, .app_version = PB_VERSION}, err);
+    platform->store =
+        pb_store_open(&(struct pb_store_options){.database = database, .app_version = PB_VERSION},
+                      err);
     if (!platform->store)
         return -1;
     platform->log_store = pb_log_store_open(&(struct pb_log_store_options){.dir = logs}, err);

@@ -282,4 +282,56 @@ def test_a_folder_that_cannot_be_made_is_named(stopped):
     (stopped.folder / "file").touch()
     stopped.settings["data_dir"] = stopped.folder / "file" / "data"
     code, log = ends(stopped)
-    assert code == 1 and f"make folders: {stopped.folder}/file" in log, log
+    assert code == 1 and f"make the folders of data_dir {stopped.folder}/file/data (another: --data-dir /…): {stopped.folder}/file is not a folder" in log, log
+
+
+@needs_root
+@pytest.mark.parametrize("setting, name", [("data_dir", "data"), ("run_dir", "run"), ("key_file", "keys/master.key")])
+@pytest.mark.parametrize("by_link", [False, True])
+def test_places_that_the_users_cannot_reach_are_said_before_anything_is_made(root_installation, setting, name, by_link):
+    closed = root_installation.folder / "closed"
+    closed.mkdir(0o700)
+    place = closed
+    if by_link:  # the folder it leads to is open, one above that is not
+        (closed / "open").mkdir(0o755)
+        place = root_installation.folder / "link"
+        place.symlink_to(closed / "open")
+    root_installation.settings[setting] = place / "inner" / name
+    code, log = ends(root_installation)
+    assert code == 1 and f"{setting} {place}/inner/{name} cannot be used: the folder {closed} (mode 0700) does not let poppo in" in log, log
+    assert f"or open that folder: chmod o+x {closed}" in log and f"--{setting.replace('_', '-')} /" in log
+    assert [path.name for path in closed.rglob("*")] == ["open"] * by_link and not root_installation.data.exists()
+    closed.chmod(0o711)
+    root_installation.start()
+    until("all run", lambda: len(running(root_installation)) == 3 and root_installation.processes("poppo-link"))
+
+
+@needs_root
+def test_programs_that_the_users_cannot_reach_are_said(root_installation):
+    closed = root_installation.folder / "closed"
+    closed.mkdir(0o700)
+    root_installation.settings["bin_dir"] = closed
+    code, log = ends(root_installation)
+    assert code == 1 and f"bin_dir {closed}/ cannot be used: the folder {closed} (mode 0700) does not let poppo in; put the programs elsewhere" in log, log
+    assert not root_installation.data.exists()
+
+
+@pytest.mark.parametrize("name", ["platform/lock", "node/node.key"])
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(stopped, name):
+    path = stopped.data / name
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    for place in (stopped.data, path.parent, path):
+        own(stopped, place)
+    code, log = ends(stopped)
+    assert code == 1 and str(path) in log, log
+
+
+def test_a_key_that_was_being_written_is_written_anew(stopped):
+    unfinished = stopped.data / "node/node.key.new"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_text("ppn_")
+    for place in (stopped.data, unfinished.parent, unfinished):
+        own(stopped, place)
+    stopped.start()
+    assert not unfinished.exists() and (stopped.data / "node/node.key").read_text().startswith("ppn_")
