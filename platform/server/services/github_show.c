@@ -17,10 +17,11 @@
 #include "server/services/platform.h"
 #include "server/store/execution_store.h"
 #include "server/store/project_store.h"
+#include "server/store/remark_store.h"
 #include "server/store/store.h"
 #include "server/store/work_item_store.h"
 
-enum { ARENA = 16 << 20, LOOK_BACK = 20 };
+enum { ARENA = 16 << 20, LOOK_BACK = 50, REMARKS = 100 };
 
 /* One work item being shown. */
 struct showing {
@@ -31,6 +32,7 @@ struct showing {
     struct pb_work_item *item;
     struct pb_execution_list list; /* newest first, the last LOOK_BACK */
     struct pb_execution *current;  /* which one is shown */
+    struct pb_remark_list remarks;
     struct pb_github_shown_item shown;
     struct pb_github_shown_repo shown_repo;
     const char *pull_problem; /* for the comment */
@@ -43,6 +45,11 @@ static struct pb_github_story story_of(const struct showing *s,
     return (struct pb_github_story){.project = s->project,
                                     .item = s->item,
                                     .execution = execution,
+                                    .executions = s->list.items,
+                                    .execution_count = s->list.count,
+                                    .has_more = s->list.next_cursor != NULL,
+                                    .remarks = s->remarks.items,
+                                    .remark_count = s->remarks.count,
                                     .base_url = s->platform->settings.base_url,
                                     .pull_problem = s->pull_problem};
 }
@@ -338,7 +345,8 @@ static int load(struct showing *s, int64_t work_item_id, bool *ret_nothing, stru
 
     if (!db || pb_work_item_load(db, &s->arena, work_item_id, &s->item, err) < 0 ||
         pb_project_load(db, &s->arena, s->item->project_id, &s->project, err) < 0 ||
-        pb_execution_list(db, &s->arena, &filter, &s->list, err) < 0)
+        pb_execution_list(db, &s->arena, &filter, &s->list, err) < 0 ||
+        pb_remark_list(db, &s->arena, work_item_id, REMARKS, &s->remarks, err) < 0)
         return -1;
     *ret_nothing = s->item->kind != PB_WORK_ITEM_ISSUE || !s->list.count ||
                    s->project->status == PB_PROJECT_DELETED;

@@ -2,14 +2,19 @@
  * What we say at GitHub, in the project's language: the one comment and the
  * pull request. Pure functions of the rows, so that the same state always
  * gives the same text. What models and strangers wrote is quieted first
- * (github_quiet.h) and stands at the end, where it can hide nothing.
+ * (github_quiet.h), so that it does nothing and hides nothing. Both stay below
+ * GitHub's limit: the summary gets what the rest leaves.
  */
 #ifndef PB_SERVER_SERVICES_GITHUB_WORDS_H
 #define PB_SERVER_SERVICES_GITHUB_WORDS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/buf.h"
 #include "model/execution.h"
 #include "model/project.h"
+#include "model/remark.h"
 #include "model/work_item.h"
 
 /* What any comment or pull request of ours contains. Comments with it never trigger anything. */
@@ -21,7 +26,12 @@ enum { PB_GITHUB_WORDS_MAX = 512 << 10 };
 struct pb_github_story {
     const struct pb_project *project;
     const struct pb_work_item *item;
-    const struct pb_execution *execution;
+    const struct pb_execution *execution;  /* the one shown */
+    const struct pb_execution *executions; /* all of the work item, newest first */
+    size_t execution_count;
+    bool has_more;                   /* executions, older than these */
+    const struct pb_remark *remarks; /* of all of them, newest first */
+    size_t remark_count;
     const char *base_url; /* where people find us; no slash at the end */
     const char
         *pull_problem; /* why there is no pull request though there are commits; NULL = none */

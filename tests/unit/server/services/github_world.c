@@ -19,6 +19,7 @@
 #include "server/store/execution_store.h"
 #include "server/store/outbox_store.h"
 #include "server/store/project_store.h"
+#include "server/store/remark_store.h"
 #include "server/store/store.h"
 #include "server/store/work_item_store.h"
 
@@ -77,7 +78,8 @@ void world_start(void)
     snprintf(world.dir, sizeof(world.dir), "/tmp/pb-github-XXXXXX");
     assert_non_null(mkdtemp(world.dir));
     snprintf(path, sizeof(path), "%s/poppo.db", world.dir);
-    store = pb_store_open(&(struct pb_store_options){.database = path, .app_version = "test"}, &err);
+    store =
+        pb_store_open(&(struct pb_store_options){.database = path, .app_version = "test"}, &err);
     assert_non_null(store);
     world.github = stand_in_start();
     world.platform = (struct pb_platform){.settings = {.base_url = "https://poppo.example",
@@ -176,6 +178,23 @@ void world_set_execution(const char *id, void (*change)(struct pb_execution *exe
     struct change arg = {.id = id, .fn = change};
 
     write_ok(change_execution, &arg);
+}
+
+static int add_remark(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    return pb_remark_add(db, arg, err);
+}
+
+void world_answer(const char *id, const char *question, const char *text)
+{
+    struct pb_remark remark = {.execution_id = id,
+                               .question = question,
+                               .text = text,
+                               .said_by = "alice",
+                               .url = "https://github.example/acme/site/issues/12#issuecomment-5",
+                               .said_at = 5};
+
+    write_ok(add_remark, &remark);
 }
 
 /* --- doubles -------------------------------------------------------------------------------------------- */

@@ -58,6 +58,8 @@ struct pb_work_item *world_item(int64_t number);
 struct pb_execution *world_execution(const char *id);
 /* The execution as a node's reports would leave it. */
 void world_set_execution(const char *id, void (*change)(struct pb_execution *execution));
+/* "alice" answered the execution's question. */
+void world_answer(const char *id, const char *question, const char *text);
 /* An execution of an issue, as if it had been triggered. Its id, in the arena. */
 const char *world_enqueue(int64_t issue_number, const char *key);
 

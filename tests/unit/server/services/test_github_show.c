@@ -287,6 +287,27 @@ TEST(a_follow_up_that_has_begun_does_not_hide_what_was_pushed)
     assert_non_null(strstr(sent(COMMENT, 0, "body"), second));
 }
 
+/* Nothing of it is read from GitHub: another server could take over at any time. */
+TEST(question_answer_and_earlier_results_stay_in_the_comment)
+{
+    const char *second;
+
+    world_answer(id, "Which blue?", "Navy");
+    world_set_execution(id, succeed);
+    assert_ok(show(), &err);
+    assert_non_null(strstr(sent(COMMENT, 0, "body"), "> Which blue?"));
+    assert_non_null(strstr(sent(COMMENT, 0, "body"), "issuecomment-5))\n> Navy"));
+    second = world_enqueue(12, "label:issue-12:2");
+    world_set_execution(second, cancel);
+    forget();
+    stand_in_forget_requests(world.github);
+    assert_ok(show(), &err);
+    assert_non_null(strstr(sent(EDIT, 0, "body"), "**🚫 Cancelled** by `bob`"));
+    assert_non_null(strstr(sent(EDIT, 0, "body"), "<summary>Earlier: 1</summary>"));
+    assert_non_null(strstr(sent(EDIT, 0, "body"), " · Painted it.\n  - ❓ Which blue?\n"));
+    assert_int_equal(stand_in_count(world.github, THREAD), 0);
+}
+
 TEST(what_runs_is_shown_while_a_follow_up_waits_behind_it)
 {
     world_set_execution(id, run);
@@ -381,6 +402,7 @@ int main(void)
         IN_WORLD(a_pull_request_that_is_refused_is_said_in_the_comment_and_the_rest_goes_on),
         IN_WORLD(a_branch_with_nothing_new_gets_no_pull_request),
         IN_WORLD(a_follow_up_that_has_begun_does_not_hide_what_was_pushed),
+        IN_WORLD(question_answer_and_earlier_results_stay_in_the_comment),
         IN_WORLD(what_runs_is_shown_while_a_follow_up_waits_behind_it),
         IN_WORLD(no_changes_no_pull_request),
         IN_WORLD(cancelled_work_did_not_work_out),
