@@ -1,5 +1,5 @@
-// The demo's world: both stand-ins, one repository with labelled issues, and a seed file that gives the platform the
-// project for it. Everything is kept in a folder, so that a second start goes on where the first one was.
+// The demo's world: both stand-ins, two repositories with issues, and a seed file that gives the platform the project for
+// the first; the second is for a project that somebody makes by hand. Everything is kept in a folder, so that a second start goes on where the first one was.
 //
 // node demo.mjs --state FOLDER [--github-port N] [--messages-port N]
 // prints one line of JSON when all is ready, then serves until it is told to stop.
@@ -7,10 +7,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { startGithub } from './github/server.mjs';
 import { startMessages } from './messages/server.mjs';
-import { FILES, ISSUES } from './sample-app.mjs';
+import { PLAYGROUND, SAMPLE_APP } from './sample-app.mjs';
 
 const OWNER = 'octo';
-const REPO = 'sample-app';
 const TOKEN = 'ghp_demo_0123456789abcdefghijklmnopqrstuv'; // opens nothing but the stand-ins
 const KEY = 'sk-ant-demo-0123456789abcdefghijklmnop';
 
@@ -28,21 +27,27 @@ const github = await startGithub({ port: Number(option('--github-port', 3080)), 
 const messages = await startMessages({ port: Number(option('--messages-port', 3081)), keys: [KEY], pace: 15, think: 2500 }); // slow enough to watch
 
 const { state } = github;
-const isNew = !state.repo(OWNER, REPO);
 state.addUser(OWNER, { token: TOKEN });
-const repo = state.addRepo(OWNER, REPO, { files: FILES, description: 'A small program for the demo' });
-if (isNew) {
-  for (const issue of ISSUES) state.addIssue(repo, OWNER, issue);
+for (const { name, description, files, issues } of [SAMPLE_APP, PLAYGROUND]) {
+  const isNew = !state.repo(OWNER, name);
+  const repo = state.addRepo(OWNER, name, { files, description });
+  if (isNew) {
+    for (const issue of issues) state.addIssue(repo, OWNER, issue);
+  }
 }
 
 const seed = path.join(folder, 'seed.json');
 const project = {
-  id: REPO, name: 'Sample app', github_owner: OWNER, github_repo: REPO, github_token: TOKEN, anthropic_api_key: KEY, poll_interval_seconds: 2,
+  id: SAMPLE_APP.name, name: 'Sample app', github_owner: OWNER, github_repo: SAMPLE_APP.name, github_token: TOKEN, anthropic_api_key: KEY, poll_interval_seconds: 2,
   start: true,
 };
 writeFileSync(seed, JSON.stringify({ projects: [project] }, null, 2), { mode: 0o644 });
 
-console.log(JSON.stringify({ github_url: github.url, git_url: github.url, messages_url: messages.url, owner: OWNER, repo: REPO, token: TOKEN, key: KEY, seed }));
+const ready = {
+  github_url: github.url, git_url: github.url, messages_url: messages.url, token: TOKEN, key: KEY, seed,
+  project: SAMPLE_APP.name, repository: `${OWNER}/${SAMPLE_APP.name}`, second_repository: `${OWNER}/${PLAYGROUND.name}`,
+};
+console.log(JSON.stringify(ready));
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, async () => {

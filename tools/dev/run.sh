@@ -19,6 +19,26 @@ run_places()
     log_file=$work/up$demo.log
 }
 
+# When a process began, in the kernel's clock: with it, its number is not taken for a later one's.
+began_at()
+{
+    local line
+    { line=$(<"/proc/$1/stat"); } 2>/dev/null || return
+    # shellcheck disable=SC2086
+    set -- ${line##*) }
+    echo "${20}"
+}
+
+# The process that `up --detach` left, if it still runs.
+background_process()
+{
+    local pid began
+    { read -r pid began <"$pid_file"; } 2>/dev/null || return 0
+    if [ -n "$began" ] && [ "$(began_at "$pid")" = "$began" ]; then
+        echo "$pid"
+    fi
+}
+
 run_up()
 {
     local detach=
@@ -73,20 +93,23 @@ run_foreground()
 
 run_detached()
 {
-    if [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
-        say "already running (process $(cat "$pid_file")); stop it with: ./dev down${demo:+ --demo}"
+    local pid
+    pid=$(background_process)
+    if [ -n "$pid" ]; then
+        say "already running (process $pid); stop it with: ./dev down${demo:+ --demo}"
         return
     fi
     install -m 600 /dev/null "$log_file" # the setup link is in it
     (trap '' HUP; run_foreground) >>"$log_file" 2>&1 </dev/null &
-    echo $! >"$pid_file"
+    pid=$!
+    echo "$pid $(began_at "$pid")" >"$pid_file"
     for _ in $(seq 600); do
         grep -q 'listening on http' "$log_file" && break
-        kill -0 "$(cat "$pid_file")" 2>/dev/null || break
+        kill -0 "$pid" 2>/dev/null || break
         read -rt 0.1 <> <(:) || true
     done
     cat "$log_file"
-    kill -0 "$(cat "$pid_file")" 2>/dev/null || die "it did not start; the output above says why"
+    kill -0 "$pid" 2>/dev/null || die "it did not start; the output above says why"
     say "running in the background; its log is $log_file; stop it with: ./dev down${demo:+ --demo}"
 }
 
@@ -95,12 +118,12 @@ run_down()
     demo=
     [ "${1:-}" = --demo ] && demo=-demo
     run_places
-    if [ ! -f "$pid_file" ] || ! kill -0 "$(cat "$pid_file")" 2>/dev/null; then
+    local pid
+    pid=$(background_process)
+    if [ -z "$pid" ]; then
         say "not running in the background (what runs in a terminal is stopped by Ctrl-C there)"
         return
     fi
-    local pid
-    pid=$(cat "$pid_file")
     kill -TERM "$pid"
     tail --pid="$pid" -f /dev/null
     rm -f "$pid_file"
@@ -112,8 +135,10 @@ run_status()
     demo=
     [ "${1:-}" = --demo ] && demo=-demo
     run_places
-    if [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
-        say "running in the background, process $(cat "$pid_file"); log: $log_file"
+    local pid
+    pid=$(background_process)
+    if [ -n "$pid" ]; then
+        say "running in the background, process $pid; log: $log_file"
     else
         say "not running in the background"
         return 1
@@ -124,7 +149,7 @@ run_status()
 demo_start()
 {
     local state=$data-stand-ins ready
-    mkdir -p "$state"
+    install -d -m 755 "$state" # the platform reads the seed there
     local command=("$prefix/lib/node/node" "$prefix/share/poppo-builder/demo/demo.mjs" --state "$state")
     if is_root; then
         chown nobody:nogroup "$state"
@@ -146,8 +171,11 @@ json_member()
 
 demo_show()
 {
-    say "demo: a GitHub of your own with a sample repository is at $(json_member "$1" github_url)/$(json_member "$1" owner)/$(json_member "$1" repo)"
-    say "demo: open the setup link below, make an account, and watch the project 'sample-app' work on its labelled issues"
+    say "demo: a stand-in of GitHub is at $(json_member "$1" github_url), a stand-in of Claude behind the platform; nothing leaves this machine"
+    say "demo: open the setup link below, make an account, and watch the project '$(json_member "$1" project)' work on the labelled issues of $(json_member "$1" repository)"
+    say "demo: for a project of your own: repository $(json_member "$1" second_repository)"
+    say "demo:                            GitHub token $(json_member "$1" token)"
+    say "demo:                            Claude API key $(json_member "$1" key)"
 }
 
 demo_stop()

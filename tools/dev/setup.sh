@@ -21,14 +21,17 @@ is_root()
     [ "$(id -u)" -eq 0 ]
 }
 
+can_be_root()
+{
+    is_root || command -v sudo >/dev/null
+}
+
 as_root()
 {
     if is_root; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo --preserve-env=DEBIAN_FRONTEND "$@"
     else
-        die "this needs root and there is no sudo; as root, run: $*"
+        sudo --preserve-env=DEBIAN_FRONTEND "$@"
     fi
 }
 
@@ -90,18 +93,34 @@ packages_missing()
     return 0
 }
 
+packages_command()
+{
+    # shellcheck disable=SC2086
+    echo apt-get install -y --no-install-recommends $1
+}
+
+# Which of "a|b" a release has, apt knows only with its lists.
+packages_by_hand()
+{
+    [ -n "$(apt-cache madison gcc 2>/dev/null)" ] ||
+        die "there is no sudo here, and apt has no package lists yet; as root, run: apt-get update, then start this again, which will say what to install"
+    die "there is no sudo here; as root, run this, then start again: apt-get update && $(packages_command "$1")"
+}
+
+# shellcheck disable=SC2086 # lists of words
 setup_packages()
 {
     local missing
     command -v dpkg-query >/dev/null || die "only Debian 12 and 13 are supported by this script; see docs/operations.md for others"
     missing=$(packages_missing "$@")
     [ -z "$missing" ] && return
-    say "installing Debian packages: $(echo "$missing" | tr '\n' ' ')"
-    as_root apt-get update -qq
+    say "Debian packages are missing:" $missing
+    can_be_root || packages_by_hand "$missing"
+    as_root apt-get update -qq || die "apt-get update failed; as root, run: apt-get update, then start this again"
     missing=$(packages_missing "$@") # apt knows more now
-    # shellcheck disable=SC2086
+    say "installing them"
     as_root apt-get install -y -qq --no-install-recommends $missing >"$work/apt.log" 2>&1 ||
-        { tail -20 "$work/apt.log" >&2; die "apt-get could not install them; the whole output is in $work/apt.log"; }
+        { tail -20 "$work/apt.log" >&2; die "apt-get could not install them (the whole output is in $work/apt.log); as root, run: $(packages_command "$missing")"; }
 }
 
 node_arch()
