@@ -97,6 +97,16 @@ test('a branch is pushed over smart HTTP and becomes one pull request', async ()
   assert.ok(issues.find((i) => i.number === pull.number).pull_request, 'issue lists hold pull requests too');
 });
 
+test('pages show Markdown as people see it on GitHub', async () => {
+  const repo = github.state.repo('octo', 'app');
+  const issue = github.state.addIssue(repo, 'octo', { title: 'A <b>', body: '**bold** <script>x</script> #1', labels: ['poppo'] });
+  const comment = github.state.addComment(repo, issue.number, 'octo', '<!-- poppo:x -->\n<sub>small</sub>\n\n> quoted');
+  const page = await (await fetch(`${github.url}/octo/app/issues/${issue.number}`)).text();
+  assert.ok(page.includes('<p><strong>bold</strong> &lt;script&gt;x&lt;/script&gt; <a href="/octo/app/issues/1">#1</a></p>'), page);
+  assert.ok(page.includes(`id="issuecomment-${comment.id}"`) && page.includes('<sub>small</sub>') && page.includes('<blockquote>'));
+  assert.ok(!page.includes('poppo:x') && !page.includes('<script'));
+});
+
 test('trouble comes on order and ends', async () => {
   github.faults.add({ match: 'GET /api/v3/user', kind: 'secondary', seconds: 2 });
   await assert.rejects(octo.users.getAuthenticated(), (p) => p.status === 403 && p.response.headers['retry-after'] === '2');

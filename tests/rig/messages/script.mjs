@@ -59,7 +59,15 @@ export function nextStep(now) {
 
 const BY_ORDER = {
   ask: (now) => [say(question(now))],
-  nochange: (now) => [say(now.japanese ? '確認しましたが、変更は不要でした。' : 'I looked into it; nothing needs to change.')],
+  nochange: (now) => [
+    say(now.japanese
+      ? 'すでにご依頼のとおりになっているため、変更はありません。\n\n確認: 該当するファイルを読みました。'
+      : 'It is as the issue asks already, so nothing was changed.\n\nChecked: read the files in question.'),
+  ],
+  say: (now, order) => [
+    bash(`mkdir -p notes && echo said >> notes/issue-${now.issue}.md`, 'Writing it down.'),
+    say(order.say.replaceAll('\\n', '\n')),
+  ],
   refuse: () => [{ text: '', stop: 'refusal' }],
   env: () => [
     bash('env; echo ---; cat /proc/*/environ 2>/dev/null | tr "\\0" "\\n"; echo ---; cat .git/config; ps axeww 2>/dev/null', 'Looking at the environment.'),
@@ -101,7 +109,7 @@ function ordinaryJob(now) {
     bash(`mkdir -p notes && printf '%s\\n' ${quote(line)} >> ${file}`, now.japanese ? `${file} に書き込みます。` : `Writing ${file}.`),
     bash('git status --short && git diff --stat', now.japanese ? '変更を確認します。' : 'Checking the change.'),
     say(now.japanese
-      ? `Issue #${now.issue} に対応しました（${now.round} 回目）。\n\n- \`${file}\` に追記しました。\n- \`git diff --stat\` で変更を確認しました。`
-      : `Done with issue #${now.issue} (round ${now.round}).\n\n- Appended to \`${file}\`.\n- Checked the change with \`git diff --stat\`.`),
+      ? `ご依頼に対応しました（${now.round} 回目）。\`${file}\` に 1 行を書き加えています。\n\n確認: \`git diff --stat\` で、ほかのファイルが変わっていないことを確かめました。`
+      : `Wrote the note that was asked for (round ${now.round}): one line in \`${file}\`.\n\nChecked: \`git diff --stat\` shows that no other file changed.`),
   ];
 }
