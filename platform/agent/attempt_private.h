@@ -125,6 +125,8 @@ void pb_attempt_check_usage(struct pb_attempt *attempt);
 void pb_attempt_conclude(struct pb_attempt *attempt);
 /* An outcome of ours, not the driver's; texts are copied. */
 void pb_attempt_fail(struct pb_attempt *attempt, const struct pb_error *err);
+/* The outcome alone: cancelled, lost when it was interrupted from outside, else failed. */
+void pb_attempt_set_failure(struct pb_attempt *attempt, const struct pb_error *err);
 void pb_attempt_set_outcome(struct pb_attempt *attempt, enum pb_outcome_kind outcome,
                             const char *kind, const char *reason);
 

@@ -323,6 +323,16 @@ void pb_attempt_set_outcome(struct pb_attempt *attempt, enum pb_outcome_kind out
     attempt->outcome.run_again = false;
 }
 
+void pb_attempt_set_failure(struct pb_attempt *attempt, const struct pb_error *err)
+{
+    if (pb_text_equal(err->reason, "cancelled"))
+        pb_attempt_set_outcome(attempt, PB_OUTCOME_CANCELLED, "cancelled", "cancelled");
+    else if (pb_text_equal(err->reason, PB_TASK_INTERRUPTED))
+        pb_attempt_set_outcome(attempt, PB_OUTCOME_LOST, "node_lost", err->message);
+    else
+        pb_attempt_set_outcome(attempt, PB_OUTCOME_FAILED, pb_error_reason(err), err->message);
+}
+
 void pb_attempt_fail(struct pb_attempt *attempt, const struct pb_error *err)
 {
     if (attempt->is_discarded) {
@@ -330,10 +340,7 @@ void pb_attempt_fail(struct pb_attempt *attempt, const struct pb_error *err)
         return;
     }
     pb_log_fail(PB_LOG_WARN, "attempt", err, "attempt=%s failed", attempt->plan->name);
-    if (pb_text_equal(err->reason, "cancelled"))
-        pb_attempt_set_outcome(attempt, PB_OUTCOME_CANCELLED, "cancelled", "cancelled");
-    else
-        pb_attempt_set_outcome(attempt, PB_OUTCOME_FAILED, pb_error_reason(err), err->message);
+    pb_attempt_set_failure(attempt, err);
     pb_attempt_say(attempt, 'x', "%s", err->message);
     pb_attempt_conclude(attempt);
 }

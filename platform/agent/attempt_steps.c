@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { KILL_GRACE_MS = 5000, RESERVE_BYTES = 3 << 20 };
+enum { KILL_GRACE_MS = 5000, RESERVE_BYTES = 3 << 20, INTERRUPTED_MAX = 3 };
 
 static void start(struct pb_attempt *attempt, struct pb_step *step, struct pb_error *err)
 {
@@ -94,6 +94,38 @@ static int fetch_env(struct pb_step *step, struct pb_error *err)
     return 0;
 }
 
+/* Whether what failed is worth doing again: a command of ours was killed from outside. */
+static bool was_interrupted(struct pb_step *step, unsigned *tries, const struct pb_error *err)
+{
+    if (!pb_text_equal(err->reason, PB_TASK_INTERRUPTED) || ++*tries >= INTERRUPTED_MAX ||
+        pb_step_cancelled(step))
+        return false;
+    pb_step_log(step, 'w', "%s; once more", err->message);
+    return true;
+}
+
+static int prepare_workspace(struct pb_step *step, struct pb_error *err)
+{
+    unsigned tries = 0;
+    int r;
+
+    do
+        r = pb_workspace_prepare(step, &step->arena, &step->workspace, err);
+    while (r < 0 && was_interrupted(step, &tries, err));
+    return r;
+}
+
+static int wrap_up(struct pb_step *step, struct pb_error *err)
+{
+    unsigned tries = 0;
+    int r;
+
+    do
+        r = pb_workspace_wrap_up(step, step->workspace, &step->has_commits, err);
+    while (r < 0 && was_interrupted(step, &tries, err));
+    return r;
+}
+
 static int work_prepare(struct pb_step *step, struct pb_error *err)
 {
     const struct pb_driver *driver = step->attempt->driver;
@@ -103,7 +135,7 @@ static int work_prepare(struct pb_step *step, struct pb_error *err)
         return -1;
     if (!driver->has_process)
         return 0;
-    if (pb_workspace_prepare(step, &step->arena, &step->workspace, err) < 0)
+    if (prepare_workspace(step, err) < 0)
         return -1;
     return driver->needs_broker ? prepare_broker(step, err) : 0;
 }
@@ -336,8 +368,7 @@ void pb_attempt_register_again(struct pb_attempt *attempt)
 
 static int work_publish(struct pb_step *step, struct pb_error *err)
 {
-    if (pb_workspace_prepare(step, &step->arena, &step->workspace, err) < 0 ||
-        pb_workspace_wrap_up(step, step->workspace, &step->has_commits, err) < 0)
+    if (prepare_workspace(step, err) < 0 || wrap_up(step, err) < 0)
         return -1;
     if (!step->has_commits)
         return 0;
@@ -380,8 +411,7 @@ static void done_publish(struct pb_attempt *attempt, struct pb_step *step)
     else if (was_stopped(attempt))
         return;
     else
-        pb_attempt_set_outcome(attempt, PB_OUTCOME_FAILED, pb_error_reason(&step->err),
-                               step->err.message);
+        pb_attempt_set_failure(attempt, &step->err);
     pb_attempt_conclude(attempt);
 }
 

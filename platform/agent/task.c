@@ -32,8 +32,6 @@ enum {
     SPAWN_ATTEMPTS = 3,
 };
 
-#define SHIM_SAID_NOTHING "sandbox"
-
 /* ---- handle ---- */
 
 static struct pb_task *task_new(const char *rundir, struct pb_error *err)
@@ -181,7 +179,7 @@ static int wait_ready(int fd, struct pb_error *err)
     answer = pb_json_parse(pb_buf_string(&text), text.len, &unread);
     problem = pb_json_text(answer, "error", NULL);
     if (!answer)
-        (void)pb_fail_reason(err, PB_ERROR_INTERNAL, SHIM_SAID_NOTHING,
+        (void)pb_fail_reason(err, PB_ERROR_UNAVAILABLE, PB_TASK_INTERRUPTED,
                              "poppo-shim ended before it was ready");
     else if (problem)
         (void)pb_fail_reason(err, PB_ERROR_UNAVAILABLE, pb_json_text(answer, "reason", "sandbox"),
@@ -207,7 +205,7 @@ static int spawn_once(const struct pb_task_host *host, const struct pb_task *tas
     pb_close(&ready[1]); /* or we would never see its end */
     if (r == 0 || *ret_was_lost) {
         r = wait_ready(ready[0], err);
-        *ret_was_lost = *ret_was_lost && r < 0 && pb_text_equal(err->reason, SHIM_SAID_NOTHING);
+        *ret_was_lost = *ret_was_lost && r < 0 && pb_text_equal(err->reason, PB_TASK_INTERRUPTED);
     }
     pb_close(&ready[0]);
     return r;

@@ -83,6 +83,10 @@ struct pb_task_exit {
 const char *pb_task_reason_name(enum pb_task_reason reason);
 enum pb_task_reason pb_task_reason_named(const char *name); /* LOST for an unknown one */
 
+/* The reason of errors that say nothing about the command: its shim, or the command itself, was killed from
+ * outside. It may be run again. */
+#define PB_TASK_INTERRUPTED "interrupted"
+
 /* Returns when the process runs (or could not be started: the error says why; reason "cli_missing" when
  * argv[0] does not exist). Blocks for a few milliseconds. */
 int pb_task_start(const struct pb_task_host *host, const struct pb_task_spec *spec,
@@ -118,7 +122,7 @@ int pb_task_signal(struct pb_task *task, enum pb_task_signal number,
 int pb_task_listener(struct pb_task *task, struct pb_error *err) PB_MUST_CHECK;
 
 /* Runs to the end and collects. Blocking: worker threads only. A nonzero exit is not an error here; TIMEOUT at
- * wall_ms (which must be given). Maxima are the buffers' own. ret_out and ret_err may be NULL. */
+ * wall_ms (which must be given); UNAVAILABLE, reason PB_TASK_INTERRUPTED or "oom", when it was killed. Maxima are the buffers' own. ret_out and ret_err may be NULL. */
 int pb_task_run(const struct pb_task_host *host, const struct pb_task_spec *spec,
                 struct pb_buf *ret_out, struct pb_buf *ret_err, struct pb_task_exit *ret_exit,
                 struct pb_error *err) PB_MUST_CHECK;

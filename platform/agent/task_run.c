@@ -100,6 +100,32 @@ static int collect(struct pb_task *task, enum pb_task_file file, struct pb_buf *
     return 0;
 }
 
+/* Ends that are not the command's own. */
+static int check_end(const struct pb_task_exit *end, const struct pb_task_spec *spec,
+                     struct pb_error *err)
+{
+    switch (end->reason) {
+    case PB_TASK_WALL_CLOCK:
+        return pb_fail(err, PB_ERROR_TIMEOUT, "the command took longer than %lld s",
+                       (long long)(spec->wall_ms / 1000));
+    case PB_TASK_DISK_FULL:
+    case PB_TASK_OUTPUT_LIMIT:
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "disk",
+                              "the command's output could not be stored (%s)",
+                              pb_task_reason_name(end->reason));
+    case PB_TASK_LOST:
+    case PB_TASK_KILLED:
+        return end->oom ? pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "oom",
+                                         "the machine had no memory left for the command")
+                        : pb_fail_reason(err, PB_ERROR_UNAVAILABLE, PB_TASK_INTERRUPTED,
+                                         "the command was killed from outside");
+    case PB_TASK_EXITED:
+    case PB_TASK_ASKED:
+        break;
+    }
+    return 0;
+}
+
 int pb_task_run(const struct pb_task_host *host, const struct pb_task_spec *spec,
                 struct pb_buf *ret_out, struct pb_buf *ret_err, struct pb_task_exit *ret_exit,
                 struct pb_error *err)
@@ -121,17 +147,8 @@ int pb_task_run(const struct pb_task_host *host, const struct pb_task_spec *spec
         collect(task, PB_TASK_ERRORS, ret_err, err) < 0)
         goto out;
     pb_task_read_exit(task, &end);
-    if (end.reason == PB_TASK_WALL_CLOCK) {
-        (void)pb_fail(err, PB_ERROR_TIMEOUT, "the command took longer than %lld s",
-                      (long long)(spec->wall_ms / 1000));
+    if (check_end(&end, &actual, err) < 0)
         goto out;
-    }
-    if (end.reason == PB_TASK_DISK_FULL || end.reason == PB_TASK_OUTPUT_LIMIT) {
-        (void)pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "disk",
-                             "the command's output could not be stored (%s)",
-                             pb_task_reason_name(end.reason));
-        goto out;
-    }
     *ret_exit = end;
     r = 0;
 out:

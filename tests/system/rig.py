@@ -3,6 +3,7 @@
 Nothing here waits for time to pass: everything is asked for until it is so, with a deadline.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -283,11 +284,13 @@ class Installation:
         return [pid for pid in alive if table[pid][0] == name[:15]]
 
     def kill(self, name, number=signal.SIGKILL):
-        """Signals every program of that name; tells how many there were."""
-        found = self.processes(name)
-        for pid in found:
-            os.kill(pid, number)
-        return len(found)
+        """Signals every program of that name; tells how many there were. One that ended meanwhile does not count."""
+        killed = 0
+        for pid in self.processes(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+                killed += 1
+        return killed
 
     # -- API ---------------------------------------------------------------
 
