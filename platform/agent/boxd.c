@@ -376,7 +376,8 @@ static void accept_one(struct boxd *boxd)
 static int listen_at(const char *run_dir, struct pb_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int sock;
+    mode_t mask;
+    int sock, r;
 
     if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", run_dir, PB_BOXD_SOCKET) >=
         (int)sizeof(address.sun_path))
@@ -387,8 +388,10 @@ static int listen_at(const char *run_dir, struct pb_error *err)
         return pb_fail_errno(err, "make a socket");
     (void)unlink(
         address.sun_path); /* left by one that was killed; two at once are kept apart by the lock */
-    if (bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        chmod(address.sun_path, 0666) < 0 || listen(sock, BACKLOG) < 0) {
+    mask = umask(0); /* who may ask is decided by uid; never there without the right to connect */
+    r = bind(sock, (struct sockaddr *)&address, sizeof(address));
+    (void)umask(mask);
+    if (r < 0 || listen(sock, BACKLOG) < 0) {
         (void)pb_fail_errno(err, "listen at %s", address.sun_path);
         pb_close(&sock);
         return -1;

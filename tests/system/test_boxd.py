@@ -34,12 +34,32 @@ print(struct.unpack("=Ii", reply[:8])[1] if reply else "dropped")
 """
 
 
+# Connects until it is told to stop by a closed standard input; prints every errno but those of one that is away.
+CONNECT = """
+import errno, os, select, socket, sys
+print("begun", flush=True)
+strange = set()
+while not select.select([0], [], [], 0)[0]:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        s.connect(sys.argv[1])
+    except OSError as problem:
+        if problem.errno not in (errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN):
+            strange.add(os.strerror(problem.errno))
+    s.close()
+print(sorted(strange))
+"""
+
+
 class Boxd:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="poppo-boxd-"))
         self.folder.chmod(0o755)
         self.socket = self.folder / "run" / "boxd.sock"
         self.project = self.folder / "data" / "projects" / "app"
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
             [rig.prefix() / "bin" / "poppo-boxd", f"--data-dir={self.folder}/data", f"--run-dir={self.folder}/run",
              "--node-user=nobody"], stderr=subprocess.DEVNULL)
@@ -120,6 +140,22 @@ while True:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait(10)
+
+
+def test_one_that_was_killed_and_is_back_refuses_nobody_who_may_ask(boxd):
+    assert boxd.ask(PREPARE) == 0
+    asker = subprocess.Popen(as_user(RUNNER) + ["/usr/bin/python3", "-c", CONNECT, boxd.socket], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        assert asker.stdout.readline() == "begun\n"
+        for _ in range(20):
+            boxd.process.kill()
+            boxd.process.wait()
+            boxd.socket.unlink()
+            boxd.start()
+    finally:
+        said, _ = asker.communicate(timeout=20)
+    assert said == "[]\n"
 
 
 def alive(uid):
