@@ -155,7 +155,7 @@ demo_start()
         chown nobody:nogroup "$state"
         command=(setpriv --reuid nobody --regid nogroup --clear-groups --no-new-privs "${command[@]}")
     fi
-    exec {demo_out}< <(exec "${command[@]}")
+    exec {demo_out}< <(cd / && exec "${command[@]}") # this folder may be closed to nobody
     demo_pid=$!
     IFS= read -rt 60 ready <&"$demo_out" || die "the demo's stand-ins did not start"
     demo_show "$ready"
