@@ -131,6 +131,7 @@ export const sentences: Record<string, Key> = {
   agent_silent: 'error.agent_silent',
   agent_log: 'error.agent_log',
   log_damaged: 'error.log_damaged',
+  log_removed: 'error.log_removed',
 
   // GitHub, asked while somebody waits
   github_token: 'error.github_token',
@@ -161,6 +162,7 @@ export const sentences: Record<string, Key> = {
   memory: 'error.overloaded',
   too_much_data: 'error.too_large',
   disk_full: 'error.disk_full',
+  outcome_unknown: 'error.outcome_unknown',
   store_failed: 'error.internal',
   store_corrupt: 'error.internal',
   foreign_key: 'error.internal',

@@ -18,10 +18,10 @@ describe('formats in English', () => {
 
   it('says how long ago', () => {
     expect(formatRelative(now - 3000, now)).toBe('now')
-    expect(formatRelative(now - 59_000, now)).toBe('59 seconds ago')
-    expect(formatRelative(now - 61_000, now)).toBe('1 minute ago')
-    expect(formatRelative(now - 7_300_000, now)).toBe('2 hours ago')
-    expect(formatRelative(now - 86_400_000 * 400, now)).toBe('last year')
+    expect(formatRelative(now - 59_000, now)).toBe('59 sec. ago')
+    expect(formatRelative(now - 61_000, now)).toBe('1 min. ago')
+    expect(formatRelative(now - 7_300_000, now)).toBe('2 hr. ago')
+    expect(formatRelative(now - 86_400_000 * 400, now)).toBe('last yr.')
   })
 
   it('gives durations in at most two units', () => {

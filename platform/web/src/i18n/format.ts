@@ -104,11 +104,14 @@ const relativeSteps: [number, Intl.RelativeTimeFormatUnit, number][] = [
   [Number.POSITIVE_INFINITY, 'year', 86400 * 365],
 ]
 
-/** "3 分前" / "3 minutes ago"; below ten seconds "now". */
+/** "3 分前" / "3 min. ago"; below ten seconds "now". */
 export function formatRelative(time: number, now: number): string {
   const seconds = (time - now) / 1000
   const distance = Math.abs(seconds)
-  const format = cached('relative', (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto' }))
+  const format = cached(
+    'relative',
+    (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto', style: 'short' }),
+  )
   if (distance < 10) return format.format(0, 'second')
   for (const [limit, unit, size] of relativeSteps) {
     if (distance < limit) return format.format(Math.trunc(seconds / size), unit)

@@ -61,7 +61,11 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
       </td>
       {project && (
         <td>
-          <Link className="muted" to={`/projects/${execution.project.id}`}>
+          <Link
+            className="muted project-link"
+            to={`/projects/${execution.project.id}`}
+            title={execution.project.name}
+          >
             {execution.project.name}
           </Link>
         </td>
@@ -70,11 +74,16 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
       <td className={execution.pull_request ? undefined : 'wide-only'}>
         <PullRequestLink execution={execution} />
       </td>
-      <td className="num" data-label={t('execution.duration')}>
+      <td
+        className={execution.started_at === null ? 'num wide-only' : 'num'}
+        data-label={t('execution.duration')}
+      >
         <Worked execution={execution} />
       </td>
-      <td className="num wide-only roomy">{formatCompact(totalTokens(execution.usage))}</td>
-      <td className="num">{formatCost(execution.cost_usd)}</td>
+      <td className="num wide-only roomiest">{formatCompact(totalTokens(execution.usage))}</td>
+      <td className={execution.cost_usd === null ? 'num wide-only' : 'num'}>
+        {formatCost(execution.cost_usd)}
+      </td>
       <td className="num">
         <RelativeTime at={execution.created_at} />
       </td>
@@ -111,7 +120,7 @@ export function ExecutionTable(props: {
             <th scope="col" className="num">
               {t('execution.duration')}
             </th>
-            <th scope="col" className="num roomy">
+            <th scope="col" className="num roomiest">
               {t('execution.tokens')}
             </th>
             <th scope="col" className="num">

@@ -274,6 +274,13 @@ export function makeWorld() {
     title: 'Translate the install guide',
     status: 'cancelled',
     trigger: 'ui',
+    reason: {
+      kind: 'cancelled',
+      en: 'It was cancelled.',
+      ja: '中止されました。',
+      next: { en: 'Re-run to start it again.', ja: 'もう一度始めるには、再実行してください。' },
+      detail: 'cancelled by medamap',
+    },
     started_at: ago(9000),
     completed_at: ago(8900),
     created_at: ago(9001),

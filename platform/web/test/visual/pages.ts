@@ -1,5 +1,6 @@
 /** Every page that is looked at: in pictures, by axe, at three widths. */
 import type { Page } from 'playwright-core'
+import { ago } from '../standin/fixtures'
 import type { StandIn } from '../standin/platform'
 
 export interface Picture {
@@ -29,6 +30,19 @@ const empty = (standIn: StandIn) => {
   }
 }
 
+const unavailable = {
+  status: 503,
+  headers: { 'Content-Type': 'application/problem+json' },
+  json: {
+    type: 'about:blank',
+    title: 'Not available right now',
+    status: 503,
+    code: 'unavailable',
+    detail: 'The database is busy',
+    request_id: '01JDREQUEST000000000000001',
+  },
+}
+
 const fill = (page: Page, name: string, value: string) =>
   page.locator(`input[name="${name}"]`).fill(value)
 
@@ -56,6 +70,14 @@ export const pictures: Picture[] = [
   },
   { name: 'dashboard', path: () => '/' },
   { name: 'dashboard-empty', path: () => '/', prepare: empty },
+  {
+    name: 'dashboard-failed',
+    path: () => '/',
+    prepare: (standIn) => {
+      for (const path of ['stats', 'projects', 'executions', 'nodes'])
+        standIn.plan('GET', `/api/${path}`, unavailable)
+    },
+  },
   { name: 'projects', path: () => '/projects' },
   { name: 'projects-empty', path: () => '/projects', prepare: empty },
   {
@@ -66,6 +88,17 @@ export const pictures: Picture[] = [
       await fill(page, 'github_token', 'github_pat_0123456789')
       await fill(page, 'anthropic_api_key', 'sk-ant-bad')
       await page.locator('.checks').nth(1).waitFor()
+    },
+  },
+  {
+    name: 'project-new-taken',
+    path: () => '/projects/new',
+    act: async (page) => {
+      await fill(page, 'repository', 'medamap/docs-site')
+      await fill(page, 'github_token', 'github_pat_0123456789')
+      await fill(page, 'max_concurrent', '0')
+      await page.locator('input[name="timeout_minutes"]').focus()
+      await page.locator('.checks [data-tone="fail"]').waitFor()
     },
   },
   { name: 'project', path: () => '/projects/payments-api' },
@@ -88,6 +121,15 @@ export const pictures: Picture[] = [
   { name: 'execution-queued', path: execution('queued', '/summary') },
   { name: 'execution-asking', path: execution('waiting_input') },
   { name: 'execution-done', path: execution('succeeded') },
+  {
+    name: 'execution-opening',
+    path: execution('succeeded'),
+    prepare: (standIn) => {
+      const done = standIn.world.executions.find((each) => each.status === 'succeeded')
+      if (done) Object.assign(done, { pull_request: null, completed_at: ago(2) })
+    },
+  },
+  { name: 'execution-cancelled', path: execution('cancelled') },
   { name: 'execution-failed', path: execution('failed') },
   {
     name: 'execution-anchor',
@@ -138,18 +180,6 @@ export const pictures: Picture[] = [
   {
     name: 'error',
     path: () => '/projects',
-    prepare: (standIn) =>
-      standIn.plan('GET', '/api/projects', {
-        status: 503,
-        headers: { 'Content-Type': 'application/problem+json' },
-        json: {
-          type: 'about:blank',
-          title: 'Not available right now',
-          status: 503,
-          code: 'unavailable',
-          detail: 'The database is busy',
-          request_id: '01JDREQUEST000000000000001',
-        },
-      }),
+    prepare: (standIn) => standIn.plan('GET', '/api/projects', unavailable),
   },
 ]

@@ -15,6 +15,13 @@ export interface ShotOptions {
   widths: number[]
 }
 
+/** Letters are there, nothing is loading or being asked, nothing moves. Runs in the page. */
+function isStill(): boolean {
+  const busy = document.querySelector('.skeleton, [aria-busy="true"]')
+  const moves = document.getAnimations().some((each) => each.playState === 'running')
+  return document.fonts.status === 'loaded' && busy === null && !moves
+}
+
 async function take(
   browser: Browser,
   options: ShotOptions,
@@ -52,7 +59,8 @@ async function take(
     await page.goto(running.url + picture.path(running.standIn))
     await page.waitForLoadState('networkidle')
     await picture.act?.(page)
-    await page.waitForTimeout(250)
+    await page.waitForFunction(isStill)
+    await page.evaluate(() => scrollTo(0, 0)) // else the bars stand in the middle of a long picture
     const name = `${picture.name}-${theme}-${language}-${width}.png`
     await page.screenshot({ path: `${options.out}/${name}`, fullPage: true })
     const wide = await page.evaluate(

@@ -2,6 +2,7 @@ import { act, screen, waitFor, within } from '@testing-library/react'
 import { describe, expect, it } from 'vitest'
 import { standIn } from '../../../test/msw/server'
 import { renderApp } from '../../../test/render'
+import { problem } from '../../../test/standin/platform'
 import { applyExecution } from '../../realtime/apply'
 
 describe('the dashboard', () => {
@@ -34,6 +35,16 @@ describe('the dashboard', () => {
     renderApp('/')
     await screen.findByText('$84.71')
     expect(screen.getByText('93.9%')).toBeInTheDocument()
+  })
+
+  it('offers no first steps while it cannot know that there is nothing', async () => {
+    standIn().world.projects = []
+    standIn().world.executions = []
+    standIn().plan('GET', '/api/stats', problem(503, 'unavailable', 'Busy'))
+    renderApp('/')
+    await screen.findByRole('alert')
+    await screen.findByText('まだ実行はありません')
+    expect(screen.queryByRole('heading', { name: /最初のプロジェクト/ })).not.toBeInTheDocument()
   })
 
   it('shows the first steps while there is nothing', async () => {

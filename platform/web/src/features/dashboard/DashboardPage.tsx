@@ -86,7 +86,10 @@ function Figures({ stats }: { stats: Stats | undefined }) {
         value={stats && rate}
         note={
           stats &&
-          t('dashboard.success_note', { ok: stats.succeeded_24h, failed: stats.failed_24h })
+          t('dashboard.success_note', {
+            ok: stats.succeeded_24h,
+            all: stats.succeeded_24h + stats.failed_24h,
+          })
         }
       />
       <Figure
@@ -255,7 +258,9 @@ export default function DashboardPage() {
   )
   const items = projects.data?.items
   const error = projects.error ?? latest.error ?? stats.error
-  const empty = items?.length === 0 && latest.data?.items.length === 0
+  const failed = error !== undefined
+  const nothing = failed && !stats.data && !items && !latest.data
+  const empty = !failed && items?.length === 0 && latest.data?.items.length === 0
   return (
     <Page
       title={t('nav.dashboard')}
@@ -268,7 +273,7 @@ export default function DashboardPage() {
         )
       }
     >
-      {error !== undefined && (
+      {failed && (
         <ErrorNotice
           error={error}
           onRetry={() => {
@@ -278,9 +283,8 @@ export default function DashboardPage() {
           }}
         />
       )}
-      {empty ? (
-        <FirstSteps />
-      ) : (
+      {empty && <FirstSteps />}
+      {!empty && !nothing && (
         <>
           <Figures stats={stats.data} />
           <Attention

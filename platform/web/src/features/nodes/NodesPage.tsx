@@ -7,15 +7,26 @@ import { Card, Page, useTitle } from '../../design/Page'
 import { Badge, nodeLook } from '../../design/Status'
 import { RelativeTime } from '../../design/Time'
 import { formatBytes, formatNumber } from '../../i18n/format'
-import { useT } from '../../i18n/t'
+import { type Key, useT } from '../../i18n/t'
 import { usePolling, useTopic } from '../../realtime/live'
+import './nodes.css'
 
 const bytes = (value: number | null | undefined) =>
   value === null || value === undefined ? '—' : formatBytes(value)
 
+/** How far a node can keep what an agent runs away from everything else, strongest first. */
+const levels: { name: string; label: Key; text: Key }[] = [
+  { name: 'full', label: 'nodes.level.full', text: 'nodes.level_text.full' },
+  { name: 'strong', label: 'nodes.level.strong', text: 'nodes.level_text.strong' },
+  { name: 'basic', label: 'nodes.level.basic', text: 'nodes.level_text.basic' },
+  { name: 'minimal', label: 'nodes.level.minimal', text: 'nodes.level_text.minimal' },
+  { name: 'none', label: 'nodes.level.none', text: 'nodes.level_text.none' },
+]
+
 function Row({ node }: { node: PlatformNode }) {
   const t = useT()
   const { capacity } = node
+  const level = levels.find((each) => each.name === node.isolation)
   return (
     <tr>
       <td>
@@ -27,10 +38,13 @@ function Row({ node }: { node: PlatformNode }) {
           {node.version && <span className="muted">{node.version}</span>}
         </div>
       </td>
-      <td data-label={t('nodes.isolation')}>{node.isolation ?? '—'}</td>
-      <td className="num" data-label={t('nodes.agents')}>
+      <td data-label={t('nodes.isolation')}>{level ? t(level.label) : (node.isolation ?? '—')}</td>
+      <td
+        className="num"
+        data-label={t('nodes.agents')}
+        title={capacity ? t('nodes.slots', { count: capacity.slots }) : undefined}
+      >
         {formatNumber(node.projects)}
-        {capacity && <span className="muted"> / {formatNumber(capacity.slots)}</span>}
       </td>
       <td className="num" data-label={t('nodes.load')}>
         {node.load1 === null ? '—' : formatNumber(Math.round(node.load1 * 100) / 100)}
@@ -47,6 +61,38 @@ function Row({ node }: { node: PlatformNode }) {
         <RelativeTime at={node.last_seen_at} />
       </td>
     </tr>
+  )
+}
+
+/** What the words and numbers of the table mean. */
+function Legend({ nodes }: { nodes: PlatformNode[] }) {
+  const t = useT()
+  const slots = Math.max(0, ...nodes.map((node) => node.capacity?.slots ?? 0))
+  const here = new Set(nodes.map((node) => node.isolation))
+  return (
+    <Card title={t('nodes.legend')}>
+      <dl className="card-body legend">
+        <div>
+          <dt>{t('nodes.agents')}</dt>
+          <dd>{t('nodes.agents_text', { count: slots })}</dd>
+        </div>
+        <div>
+          <dt>{t('nodes.isolation')}</dt>
+          <dd>
+            {t('nodes.isolation_text')}
+            <ul>
+              {levels.map((level) => (
+                <li key={level.name} data-here={here.has(level.name) || undefined}>
+                  <b>{t(level.label)}</b> <code>{level.name}</code>
+                  {here.has(level.name) && <span className="chip">{t('nodes.level_here')}</span>}
+                  <span className="legend-text">{t(level.text)}</span>
+                </li>
+              ))}
+            </ul>
+          </dd>
+        </div>
+      </dl>
+    </Card>
   )
 }
 
@@ -108,6 +154,7 @@ export default function NodesPage() {
           </div>
         )}
       </Card>
+      {list.data && list.data.items.length > 0 && <Legend nodes={list.data.items} />}
     </Page>
   )
 }
