@@ -21,6 +21,8 @@ import tempfile
 import threading
 import time
 
+import rig
+
 DEADLINE = 30
 TYPES = {
     1: "hello", 2: "node_status", 20: "welcome", 21: "project_start", 22: "project_stop", 23: "project_restart",
@@ -408,14 +410,14 @@ class Node:
         self.as_root = as_root
         self.claude = claude
         self.uid = 65534 if as_root else 30_000 + os.getpid() % 20_000
+        self.port_base = rig.free_ports()  # other tests on the same machine have other ports and users
+        self.uid_base = rig.uids_of(self.port_base)
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="poppo-node-"))
         self.data = self.base / "data"
         self.run = self.base / "run"
         self.bin = self.base / "bin"
         self.log = open(self.base / "log", "ab")
         self.procs = {}
-        # other tests on the same machine have other ids
-        self.uid_base = 1_910_000_000 + os.getpid() % 10000 * 10_000
         self.base.chmod(0o755)
         self.bin.mkdir()
         for name in PROGRAMS:
@@ -454,7 +456,7 @@ class Node:
     def start_agent(self):
         self.spawn("agent", self.drop() + [
             self.bin / "poppo-agent", f"--data-dir={self.data}", f"--run-dir={self.run}",
-            f"--uid-base={self.uid_base}", f"--port-base={20000 + os.getpid() % 3000 * 10}",
+            f"--uid-base={self.uid_base}", f"--port-base={self.port_base}",
             f"--boxd={'yes' if self.as_root else 'no'}",
             f"--claude-path={self.claude or '/nowhere/claude'}",
             f"--platform-url=ws://127.0.0.1:{self.platform.port}/api/node/ws"])
@@ -474,20 +476,28 @@ class Node:
 
     def pids(self, program, project=None):
         """Processes of ours that run this program."""
+        name = f"poppo-{program}"
+        return [pid for pid, exe, comm, args in self.processes() if exe == str(self.bin / name) and comm == name
+                and (project is None or f"--project={project}" in args)]
+
+    def commands(self, *words):
+        """Processes of ours with this command line."""
+        return [pid for pid, _, _, args in self.processes() if args == list(words)]
+
+    def processes(self):
+        """Pid, program, name and command line of everything that is ours."""
         found = []
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit():
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
                 continue
             try:
-                exe = os.readlink(f"/proc/{entry}/exe")
-                args = pathlib.Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-                name = pathlib.Path(f"/proc/{entry}/comm").read_text().strip()
-                is_ours = self.owns(pathlib.Path("/proc") / entry)
-            except OSError:
+                exe = os.readlink(entry / "exe")
+                args = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+                comm = (entry / "comm").read_text().strip()
+                if self.owns(entry):
+                    found.append((int(entry.name), exe, comm, args))
+            except OSError:  # it has ended, or is a stranger's
                 continue
-            if is_ours and exe == str(self.bin / f"poppo-{program}") and name == f"poppo-{program}":
-                if project is None or f"--project={project}".encode() in args:
-                    found.append(int(entry))
         return found
 
     def owns(self, entry):
@@ -515,7 +525,17 @@ class Node:
             except ProcessLookupError:
                 pass
         wait_until(lambda: not any(self.pids(p) for p in PROGRAMS), "everything has ended")
-        self.log.close()
+
+    def end(self):
+        """Stops everything, removes it, and complains about what the sanitizers found."""
+        try:
+            self.stop()
+            print(self.logs()[-20000:])  # shown when the test has failed
+            findings = self.findings()
+        finally:
+            self.log.close()
+            rig.remove_tree(self.base)
+        assert not findings, findings
 
     def findings(self):
         """What the sanitizers said, in a build that has them."""
@@ -523,9 +543,10 @@ class Node:
 
     def logs(self):
         text = (self.base / "log").read_text(errors="replace")
-        for path in sorted(self.data.glob("projects/*/logs/*")):
-            text += f"\n--- {path}\n" + path.read_text(errors="replace")
+        for project, _ in sorted(rig.walk(self.data / "projects", deep=False)):
+            for path, _ in sorted(rig.walk(project / "logs", deep=False)):
+                try:
+                    text += f"\n--- {path}\n" + path.read_text(errors="replace")
+                except FileNotFoundError:  # its project was removed
+                    pass
         return text
-
-    def remove(self):
-        shutil.rmtree(self.base, ignore_errors=True)

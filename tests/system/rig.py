@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".poppo" / "cache"
@@ -58,7 +59,7 @@ def until(what, probe, deadline=30, every=0.05):
     while time.monotonic() < end:
         try:
             last = probe()
-        except (Refused, OSError, ConnectionError) as problem:
+        except (Refused, OSError, HTTPException) as problem:  # the last: killed while it answered
             last = problem
             if isinstance(problem, Refused) and problem.status not in (401, 404, 409, 502, 503):
                 raise
@@ -69,21 +70,23 @@ def until(what, probe, deadline=30, every=0.05):
     raise AssertionError(f"not within {deadline} s: {what}; last: {last!r}")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+PORTS = 10  # in one block
+claims = []  # kept until this process ends
 
 
-def free_ports(count):
-    """The first of so many free ports in a row, below those that connections take for themselves."""
-    for first in random.sample(range(10_000, 32_000, count), 100):
+def free_ports():
+    """The first of ten free ports in a row that no other test gets, below those that connections take for themselves."""
+    for first in random.sample(range(10_000, 32_000, PORTS), 200):
+        claim = socket.socket(socket.AF_UNIX)
         try:
-            for port in range(first, first + count):
+            claim.bind(f"\0poppo-test-ports-{first}")  # whoever has the name has the ports
+            for port in range(first, first + PORTS):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:
+            claim.close()
             continue
+        claims.append(claim)
         return first
     raise RuntimeError("no free ports")
 
@@ -188,7 +191,7 @@ class Installation:
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="poppo-"))
         self.folder.chmod(0o755)
         self.user = user
-        self.port = free_port()
+        self.port = free_ports()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = self.folder / "data"
         self.log_path = self.folder / "platform.log"
@@ -200,13 +203,17 @@ class Installation:
             "listen": f"127.0.0.1:{self.port}", "data_dir": self.data, "key_file": self.folder / "keys" / "master.key",
             "run_dir": self.folder / "run", "github_api_url": github.url, "github_git_url": github.url,
             "anthropic_base_url": messages.url, "claude_path": claude_path or claude(), "min_poll_interval": "200ms",
-            "uid_base": 1_910_000_000 + self.port * 10_000, "port_base": free_ports(10), **settings,
+            "uid_base": uids_of(self.port), "port_base": free_ports(), **settings,
         }
 
     def start(self):
         before = self.log().count(READY) if self.log_path.exists() else 0
         self.launcher = self.launch(self.log_path)
-        until("the platform serves", lambda: self._serves() and self.log().count(READY) > before, 30)
+        try:
+            until("the platform serves", lambda: self._serves() and self.log().count(READY) > before, 30)
+        except BaseException:
+            self.remove()
+            raise
         return self
 
     def launch(self, log_path):
@@ -235,13 +242,11 @@ class Installation:
             self.launcher.wait(grace)
 
     def remove(self):
-        self.stop()
-        for pid in self.processes():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            until("all its processes are gone", lambda: not self.kill())
+            remove_tree(self.folder)
 
     # -- processes ---------------------------------------------------------
 
@@ -283,13 +288,14 @@ class Installation:
             return alive
         return [pid for pid in alive if table[pid][0] == name[:15]]
 
-    def kill(self, name, number=signal.SIGKILL):
-        """Signals every program of that name; tells how many there were. One that ended meanwhile does not count."""
+    def kill(self, name=None, number=signal.SIGKILL, but=()):
+        """Signals every program of that name (or all); tells how many there were. One that ended meanwhile does not count."""
         killed = 0
         for pid in self.processes(name):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-                killed += 1
+                if pid not in but:
+                    os.kill(pid, number)
+                    killed += 1
         return killed
 
     # -- API ---------------------------------------------------------------
@@ -397,6 +403,25 @@ def files_with(folder, *secrets):
         if any(secret.encode() in data for secret in secrets):
             found.append(str(path))
     return found
+
+
+def remove_tree(folder):
+    """Removes a folder in which somebody may still be about to end."""
+    def gone():
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass
+        except PermissionError:  # a task locked itself out
+            subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
+        return not os.path.lexists(folder)
+
+    until(f"{folder} is removed", gone)
+
+
+def uids_of(port):
+    """The first of the user ids for a test that has these ports: nobody else's."""
+    return 1_910_000_000 + port * 10_000
 
 
 def uid_of(entry):

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import queue
-import shutil
 import signal
 import struct
 import subprocess
@@ -19,7 +18,7 @@ import urllib.error
 import urllib.request
 
 import openapi
-from rig import KEY, TOKEN, prefix, until
+from rig import KEY, TOKEN, prefix, remove_tree, until
 from websockets.exceptions import ConnectionClosed
 
 try:  # websockets 14 and later
@@ -81,6 +80,7 @@ class Server:
         self.access = None
         self.cookie = None
         self.nodes = []
+        self.browsers = []
         self.tls = None
         self.settings = {
             "listen": "127.0.0.1:0", "data_dir": self.folder / "data", "key_file": self.folder / "keys/master.key",
@@ -111,10 +111,14 @@ class Server:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{text[-3000:]}"
             return None
 
-        self.url = until("the platform listens", listening, 20)
-        if "base_url" in self.settings:  # what others type; we go straight there
-            self.url = f"http://{self.settings['listen']}"
-        until("the platform is ready", lambda: self.call("GET", "/readyz").status == 200, 20)
+        try:
+            self.url = until("the platform listens", listening, 20)
+            if "base_url" in self.settings:  # what others type; we go straight there
+                self.url = f"http://{self.settings['listen']}"
+            until("the platform is ready", lambda: self.call("GET", "/readyz").status == 200, 20)
+        except BaseException:
+            self.remove()
+            raise
         return self
 
     def log(self):
@@ -133,11 +137,13 @@ class Server:
         self.process.wait(10)
 
     def remove(self):
-        for node in self.nodes:
-            node.close()
-        self.stop()
-        log = self.log()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            for connection in self.nodes + self.browsers:
+                connection.close()
+            self.stop()
+            log = self.log()
+        finally:
+            remove_tree(self.folder)
         assert not any(word in log for word in ("Sanitizer", "runtime error")), log[-8000:]
 
     # -- HTTP --------------------------------------------------------------
@@ -220,7 +226,9 @@ class Server:
         return node
 
     def browser(self):
-        return Browser(self)
+        browser = Browser(self)
+        self.browsers.append(browser)
+        return browser
 
 
 class Refused(Exception):
@@ -237,7 +245,6 @@ class Socket:
     def __init__(self, url, headers=None):
         self.inbox = queue.Queue()
         self.closed = None
-        self.loop = asyncio.new_event_loop()
         ready = queue.Queue()
         self.thread = threading.Thread(target=self._run, args=(url, headers or {}, ready), daemon=True)
         self.thread.start()
@@ -246,10 +253,10 @@ class Socket:
             raise problem
 
     def _run(self, url, headers, ready):
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self._serve(url, headers, ready))
+        asyncio.run(self._serve(url, headers, ready))  # ends what is still pending then
 
     async def _serve(self, url, headers, ready):
+        self.loop = asyncio.get_running_loop()
         try:
             self.ws = await connect(url, **{HEADERS: headers}, max_size=2 << 20, ping_interval=None, **OPTIONS)
         except InvalidStatus as refused:
@@ -271,14 +278,19 @@ class Socket:
         asyncio.run_coroutine_threadsafe(self.ws.send(message), self.loop).result(10)
 
     def close(self):
-        if self.closed is None and self.thread.is_alive():
-            self.loop.call_soon_threadsafe(lambda: self.loop.create_task(self.ws.close()))
-        self.thread.join(10)
+        self._end(lambda: self.loop.create_task(self.ws.close()))
 
     def abort(self):
         """Goes without a word, as a killed node does."""
-        self.loop.call_soon_threadsafe(self.ws.transport.abort)
-        self.thread.join(10)
+        self._end(self.ws.transport.abort)
+
+    def _end(self, how):
+        try:
+            self.loop.call_soon_threadsafe(how)
+        except RuntimeError:
+            pass  # the loop has ended already
+        self.thread.join(20)
+        assert not self.thread.is_alive(), "the connection does not end"
 
 
 class FakeNode:

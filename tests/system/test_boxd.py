@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import struct
@@ -15,8 +14,8 @@ import rig
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
-SLOT = 2801  # far from those that a node on this machine would give
-BASE = 1900000000
+SLOT = 2801
+BASE = rig.uids_of(rig.free_ports())  # nobody else's here
 RUNNER, TASK = BASE + 2 * SLOT, BASE + 2 * SLOT + 1
 PREPARE, SPAWN_SHIM, REMOVE = 1, 3, 5
 INVALID, DENIED = 1, 3  # enum pb_error_code
@@ -62,8 +61,8 @@ class Boxd:
     def start(self):
         self.process = subprocess.Popen(
             [rig.prefix() / "bin" / "poppo-boxd", f"--data-dir={self.folder}/data", f"--run-dir={self.folder}/run",
-             "--node-user=nobody"], stderr=subprocess.DEVNULL)
-        rig.until("boxd listens", self.socket.exists, 10)
+             f"--uid-base={BASE}", "--node-user=nobody"], stderr=subprocess.DEVNULL)
+        rig.until("boxd listens", self.socket.exists, 20)
 
     def ask(self, op, slot=SLOT, project="app", uid=0):
         """The reply's code, 0 = done; None when the connection was dropped without a word."""
@@ -91,7 +90,7 @@ def boxd():
     yield made
     made.process.terminate()
     made.process.wait(10)
-    shutil.rmtree(made.folder)
+    rig.remove_tree(made.folder)
 
 
 def test_links_that_a_project_plants_are_not_followed_by_root(boxd):

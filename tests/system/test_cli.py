@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from rig import GitHub, Installation, Messages, free_port, prefix
+from rig import GitHub, Installation, Messages, free_ports, prefix
 
 PASSWORD = "correct horse battery"
 
@@ -82,7 +82,7 @@ def test_exit_codes_tell_what_kind_of_failure_it_was(cli, tmp_path):
     cli("executions", "--limit", "0", code=2)
     cli("projects", "show", "nope", code=1)
     cli("executions", "show", "app#999999", code=1)
-    Cli(tmp_path / "other")("login", "--url", f"http://127.0.0.1:{free_port()}", "-u", "a", stdin="b\n", code=3)
+    Cli(tmp_path / "other")("login", "--url", f"http://127.0.0.1:{free_ports()}", "-u", "a", stdin="b\n", code=3)
     Cli(tmp_path / "plain")("login", "--url", "http://example.com", "-u", "a", stdin="b\n", code=1)
 
 

@@ -34,16 +34,7 @@ def test_nothing_is_lost_or_doubled(platform, github, program, stage):
     number = github.issue("Work [[poppo-rig: sleep=4]]")
     reach(platform, stage)
     acked = platform.lines(platform.execution(1))
-    launcher = platform.launcher.pid
-    if program == "poppo-platform":
-        for pid in platform.processes(program):
-            if pid != launcher:
-                import os
-                import signal
-
-                os.kill(pid, signal.SIGKILL)
-    else:
-        platform.kill(program)
+    platform.kill(program, but=[platform.launcher.pid])
     done = platform.wait(1, "succeeded", deadline=120)
     settled(github, number)
     assert platform.lines(done)[: len(acked)] == acked, "an acknowledged line is gone or changed"

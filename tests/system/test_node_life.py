@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from node_rig import Node, Platform, wait_until
+from rig import files_with
 
 MODES = ["user"] + (["root"] if os.geteuid() == 0 else [])
 
@@ -24,10 +25,7 @@ def node(request, platform):
     try:
         yield node.start()
     finally:
-        node.stop()
-        print(node.logs()[-20000:])  # shown when the test has failed
-        assert not node.findings()
-        node.remove()
+        node.end()
 
 
 @pytest.fixture
@@ -36,6 +34,13 @@ def project(platform, node):
     platform.wish("p1")
     platform.wait_running("p1")
     return "p1"
+
+
+WAIT = "while [ ! -e go ]; do sleep 0.02; done; "  # of a task, until go_on()
+
+
+def go_on(node, project):
+    (node.project(project) / "workspace" / "issue-12" / "go").touch()
 
 
 def expect_lines(attempt, count):
@@ -103,9 +108,7 @@ def test_the_projects_variables_reach_the_command_and_secret_ones_are_masked(pla
     assert platform.wait_result(attempt)["outcome"] == "succeeded"
     assert attempt.texts() == ["visible-value", "***"]
     wait_until(lambda: not list((node.project(project) / "data" / "attempts").iterdir()), "the attempt is forgotten")
-    for path in node.project(project).rglob("*"):
-        if path.is_file():
-            assert b"very-secret-value" not in path.read_bytes(), path
+    assert files_with(node.project(project), "very-secret-value") == []
 
 
 def test_cancelling_interrupts_first_and_kills_in_the_end(platform, node, project):
@@ -147,13 +150,14 @@ def test_what_cannot_work_is_refused_with_a_reason(platform, node, project):
 
 
 def test_an_attempt_said_twice_runs_once(platform, node, project):
-    attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo once; sleep 0.5"])
-    platform.start(project, execution=attempt.execution, driver="command", command=["/bin/sh", "-c", "echo once; sleep 0.5"])
-    again = platform.attempts[attempt.key]
-    platform.wait_result(again)
-    told = [attempt] if again is attempt else [attempt, again]  # what came before the second word is kept with the first
-    assert sum(each.accepted for each in told) == 2
-    assert [line for each in told for line in each.texts()] == ["once"]
+    command = ["/bin/sh", "-c", "echo once; " + WAIT]
+    attempt = platform.start(project, driver="command", command=command)
+    platform.wait(lambda: attempt.texts() == ["once"], "it runs")
+    platform.send("attempt_start", project, attempt.plan)
+    platform.wait(lambda: attempt.accepted == 2, "it is accepted again")
+    go_on(node, project)
+    assert platform.wait_result(attempt)["outcome"] == "succeeded"
+    assert attempt.texts() == ["once"]
 
 
 def test_a_discarded_attempt_is_killed_and_says_nothing_more(platform, node, project):
@@ -203,10 +207,12 @@ def test_a_discarded_attempt_stays_discarded_when_its_runner_dies(platform, node
 
 def test_lines_wait_for_the_platform_and_come_once(platform, node, project):
     attempt = platform.start(project, driver="command",
-                             command=["/bin/sh", "-c", "for i in $(seq 2000); do echo line $i of 2000; done; sleep 1.5; exit 0"])
-    platform.wait(lambda: len(attempt.lines) > 10, "lines come")
+                             command=["/bin/sh", "-c", "echo line 1 of 2000; " + WAIT
+                                      + "for i in $(seq 2 2000); do echo line $i of 2000; done; exit 0"])
+    platform.wait(lambda: attempt.lines, "lines come")
     platform.away()
     shim = node.pid("shim")
+    go_on(node, project)
     wait_until(lambda: not node.pids("shim"), f"the run (shim {shim}) ends without the platform")
     platform.back()
     assert platform.wait_result(attempt)["outcome"] == "succeeded"
@@ -290,32 +296,23 @@ def test_an_attempt_whose_shim_was_killed_is_lost_and_its_processes_are_dead(pla
     result = platform.wait_result(attempt)
     assert (result["outcome"], result["kind"]) == ("lost", "node_lost")
 
-    def sleepers():
-        found = []
-        for entry in os.listdir("/proc"):
-            try:
-                if entry.isdigit() and b"4711.0815" in open(f"/proc/{entry}/cmdline", "rb").read():
-                    found.append(entry)
-            except OSError:
-                pass
-        return found
-
-    wait_until(lambda: not sleepers(), "what it had left behind is dead", seconds=2)
+    wait_until(lambda: not node.commands("sleep", "4711.0815"), "what it had left behind is dead")
 
 
 def test_a_program_killed_from_outside_is_lost_and_may_be_tried_again(platform, node, project):
     attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo $$; exec sleep 4711"])
-    platform.wait(attempt.texts, "it runs")
-    subprocess.run(["pkill", "-KILL", "-f", "^sleep 4711$", "-u", str(node.uid_base + 3 if node.as_root else node.uid)], check=True)
+    [pid] = wait_until(lambda: node.commands("sleep", "4711"), "it runs")
+    os.kill(pid, signal.SIGKILL)
     result = platform.wait_result(attempt)
     assert (result["outcome"], result["kind"]) == ("lost", "node_lost")
 
 
 def test_what_ended_while_nobody_watched_is_reported(platform, node, project):
-    attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo a; sleep 1; echo b; exit 0"])
+    attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", "echo a; " + WAIT + "echo b; exit 0"])
     platform.wait(lambda: attempt.texts() == ["a"], "it runs")
     shim = node.pid("shim")
     node.kill("agent")
+    go_on(node, project)
     wait_until(lambda: shim not in node.pids("shim"), "it ends by itself")
     node.start_agent()
     assert platform.wait_result(attempt)["outcome"] == "succeeded"
@@ -325,10 +322,12 @@ def test_what_ended_while_nobody_watched_is_reported(platform, node, project):
 def test_variables_are_asked_for_again_after_a_restart(platform, node, project):
     platform.credentials["env"] = {"env": {"TOKEN": "very-secret-value"}}
     attempt = platform.start(project, driver="command",
-                             command=["/bin/sh", "-c", "echo $TOKEN; sleep 1; echo again $TOKEN"],
+                             command=["/bin/sh", "-c", "echo $TOKEN; " + WAIT + "echo again $TOKEN"],
                              env={"TOKEN": "very-secret-value"}, env_secrets=["TOKEN"])
     platform.wait(lambda: attempt.texts() == ["***"], "it runs")
     os.kill(node.pid("runner", project), signal.SIGKILL)
+    platform.wait(lambda: [m for m in platform.messages if m.type == "runner_hello"][1:], "the next one says hello")
+    go_on(node, project)
     assert platform.wait_result(attempt)["outcome"] == "succeeded"
     assert attempt.texts() == ["***", "again ***"]
 
@@ -355,11 +354,10 @@ def test_a_full_disk_ends_the_run_and_is_told(platform):
         # and there is room for the next one
         wait_until(lambda: not list((node.project("p1") / "data" / "attempts").iterdir()), "the attempt is forgotten")
         assert platform.wait_result(platform.start("p1", command=["lines=5"]))["outcome"] == "succeeded"
-        print(node.logs()[-8000:])
     finally:
         node.stop()
         subprocess.run(["umount", "-l", node.data / "projects"], check=True)
-        node.remove()
+        node.end()
 
 
 def waiting_for_a_credential(platform, project):
@@ -416,8 +414,7 @@ def test_a_task_cannot_touch_what_the_runner_keeps(platform):
         assert platform.wait_result(attempt)["outcome"] == "succeeded"
         assert attempt.texts() == ["end"]
     finally:
-        node.stop()
-        node.remove()
+        node.end()
 
 
 def test_a_runner_that_dies_at_once_again_and_again_is_called_degraded(platform, node, project):

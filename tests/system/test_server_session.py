@@ -5,7 +5,7 @@ import pathlib
 import re
 import time
 
-from rig import free_port, until
+from rig import free_ports, until
 from server_rig import PASSWORD, Server
 
 
@@ -127,7 +127,7 @@ def test_plain_http_from_another_machine_signs_in_when_it_is_allowed():
 
 
 def test_behind_a_proxy_that_speaks_https_the_cookie_is_the_safe_one():
-    server = Server(base_url="https://poppo.example/", listen=f"127.0.0.1:{free_port()}").start()
+    server = Server(base_url="https://poppo.example/", listen=f"127.0.0.1:{free_ports()}").start()
     try:
         token = server.setup_token()
         answer = server.call("POST", "/api/setup", {"token": token, "username": "admin", "password": PASSWORD}, {"Host": "poppo.example", "Origin": "https://poppo.example"})

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from rig import free_port
+from rig import free_ports
 from server_rig import Server
 
 
@@ -16,7 +16,7 @@ def secure():
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
     key.chmod(0o644)
-    server.settings.update(tls_certificate=certificate, tls_key=key, listen=f"127.0.0.1:{free_port()}")
+    server.settings.update(tls_certificate=certificate, tls_key=key, listen=f"127.0.0.1:{free_ports()}")
     server.tls = ssl.create_default_context(cafile=certificate)
     yield server.start()
     server.remove()

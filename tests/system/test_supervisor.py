@@ -24,10 +24,7 @@ def nodes(platform, mode):
     try:
         yield node
     finally:
-        node.stop()
-        print(node.logs()[-20000:])  # shown when the test has failed
-        assert not node.findings()
-        node.remove()
+        node.end()
 
 
 @pytest.fixture(params=MODES)
