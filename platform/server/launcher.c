@@ -19,6 +19,7 @@
 
 enum {
     ARGS_MAX = 64,
+    ENV_MAX = 8,
     BACKOFF_FIRST_MS = 250,
     BACKOFF_LONGEST_MS = 30 * 1000,
     HEALTHY_MS = 60 * 1000, /* ran so long: the next death is a new story */
@@ -117,7 +118,7 @@ static int spawn(struct child *child, struct pb_error *err)
     const struct pb_launcher_user *user =
         child->program == AGENT ? &launcher->places.node_user : &launcher->places.user;
     const char *argv[ARGS_MAX];
-    const char *envp[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL, NULL, NULL};
+    const char *envp[ENV_MAX + 5] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"};
     struct pb_process_spec spec = {
         .argv = argv,
         .envp = envp,
@@ -130,16 +131,19 @@ static int spawn(struct child *child, struct pb_error *err)
         .gid = user->gid,
     };
     struct pb_arena arena;
-    size_t env = 2;
-    int r;
+    size_t env = 2, secrets = 0;
+    int r = 0;
 
     pb_arena_init(&arena, 256 << 10);
     if (!launcher->settings->is_root && getenv("HOME"))
         envp[env++] = pb_arena_format(&arena, "HOME=%s", getenv("HOME"));
-    if (child->program == PLATFORM)
+    if (child->program == PLATFORM) {
         envp[env++] =
             pb_arena_format(&arena, "POPPO_LOCAL_NODE_KEY_SHA256=%s", launcher->places.key_sha256);
-    r = make_argv(launcher, child->program, &arena, argv, err);
+        r = pb_settings_environment(launcher->settings, &arena, envp + env, ENV_MAX, &secrets, err);
+    }
+    if (r == 0)
+        r = make_argv(launcher, child->program, &arena, argv, err);
     if (r == 0)
         r = pb_process_spawn(&spec, &child->process, err);
     pb_arena_release(&arena);

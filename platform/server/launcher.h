@@ -22,8 +22,9 @@
 #include "base/error.h"
 #include "server/settings.h"
 
-/* Exit status of `serve` when it could not even start: trying again would not help. */
-enum { PB_EXIT_CANNOT_START = 78 };
+/* Exit status of `serve` when it could not even start: trying again would not help, or it may, because
+ * only the database cannot be reached. */
+enum { PB_EXIT_CANNOT_START = 78, PB_EXIT_NOT_YET = 75 };
 
 int pb_launch(struct pb_settings *settings, struct pb_error *err) PB_MUST_CHECK;
 

@@ -82,14 +82,18 @@ static int open_folder(struct serve *serve, struct pb_error *err)
 static int open_store(struct serve *serve, struct pb_error *err)
 {
     struct pb_platform *platform = &serve->platform;
-    char database[PATH_BYTES];
+    const struct pb_config *config = serve->settings->config;
     char logs[PATH_BYTES];
 
-    (void)snprintf(database, sizeof(database), "%s/platform/poppo.db", serve->settings->data_dir);
     (void)snprintf(logs, sizeof(logs), "%s/platform/logs", serve->settings->data_dir);
-    platform->store =
-        pb_store_open(&(struct pb_store_options){.database = database, .app_version = PB_VERSION},
-                      err);
+    platform->store = pb_store_open(
+        &(struct pb_store_options){
+            .database = serve->settings->database,
+            .password_file = pb_config_text(config, "database_password_file"),
+            .reply_ms = pb_config_int(config, "database_timeout"),
+            .app_version = PB_VERSION,
+        },
+        err);
     if (!platform->store)
         return -1;
     platform->log_store = pb_log_store_open(&(struct pb_log_store_options){.dir = logs}, err);
@@ -284,8 +288,8 @@ static int greet(struct serve *serve, struct pb_error *err)
     bool required;
     int r;
 
-    pb_log_info("platform", "version=%s data_dir=%s listening on %s", PB_VERSION,
-                serve->settings->data_dir, url);
+    pb_log_info("platform", "version=%s data_dir=%s database=%s listening on %s", PB_VERSION,
+                serve->settings->data_dir, pb_store_name(serve->platform.store), url);
     r = pb_auth_setup_required(serve->platform.auth, &required, err);
     if (r < 0 || !required)
         return r;

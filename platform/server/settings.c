@@ -1,11 +1,14 @@
 #include "server/settings.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
 #include "base/text.h"
+#include "server/store/db.h"
 
 #define TEXT(name, otherwise, help)                                       \
     {                                                                     \
@@ -18,6 +21,10 @@
 #define SWITCH(name, otherwise, help)                                        \
     {                                                                        \
         name, otherwise, PB_SETTING_BOOLEAN, PB_SETTING_RESTART, false, help \
+    }
+#define SECRET(name, otherwise, help)                                    \
+    {                                                                    \
+        name, otherwise, PB_SETTING_TEXT, PB_SETTING_RESTART, true, help \
     }
 #define TIME(name, otherwise, help)                                              \
     {                                                                            \
@@ -33,6 +40,11 @@ static const struct pb_setting ROWS[] = {
     SWITCH("allow_plain_http", "false", "let people sign in over plain HTTP from other machines"),
     TEXT("data_dir", "",
          "everything it keeps (root: /var/lib/poppo-builder, else ~/.local/share/poppo-builder)"),
+    SECRET(
+        "database", "sqlite",
+        "sqlite, a file below data_dir; or postgresql://user@host/name for PostgreSQL 15 or newer"),
+    TEXT("database_password_file", "", "file whose first line is PostgreSQL's password"),
+    TIME("database_timeout", "3s", "how long PostgreSQL may take for one answer"),
     TEXT("key_file", "",
          "key of all sealed secrets (root: /etc/poppo-builder/master.key, else ~/.config/…)"),
     TEXT("run_dir", "", "sockets (root: /run/poppo-builder, else DATA_DIR/run)"),
@@ -134,6 +146,39 @@ static int find_places(struct pb_settings *settings, struct pb_error *err)
     return 0;
 }
 
+/* --- the database ------------------------------------------------------------------------------------------- */
+
+/* "user:password@" before the host, or password= among the options. */
+static bool has_password(const char *address)
+{
+    const char *host = strstr(address, "://");
+    size_t len = host ? strcspn(host + 3, "/?") : 0;
+    const char *at = host ? memrchr(host + 3, '@', len) : NULL;
+
+    return (at && memchr(host + 3, ':', (size_t)(at - host - 3))) || strstr(address, "password=");
+}
+
+static int find_database(struct pb_settings *settings, struct pb_error *err)
+{
+    const char *set = text(settings, "database");
+    bool is_sqlite = strcmp(set, "sqlite") == 0;
+    int len;
+
+    if (!is_sqlite && !pb_database_is_address(set))
+        return pb_fail_field(err, "database", "database must be sqlite or postgresql://…");
+    if (has_password(set) &&
+        strcmp(pb_config_source(settings->config, "database"), "command line") == 0)
+        return pb_fail_field(err, "database",
+                             "a password on the command line can be read by everybody on this "
+                             "machine: put it into the file of database_password_file");
+    len = is_sqlite ? snprintf(settings->database, sizeof(settings->database),
+                               "%s/platform/poppo.db", settings->data_dir)
+                    : snprintf(settings->database, sizeof(settings->database), "%s", set);
+    if (len < 0 || (size_t)len >= sizeof(settings->database))
+        return pb_fail_field(err, "database", "database is too long");
+    return 0;
+}
+
 /* --- addresses ---------------------------------------------------------------------------------------------- */
 
 static bool is_tls(const struct pb_settings *settings)
@@ -227,7 +272,8 @@ int pb_settings_read(struct pb_settings *settings, int *argc, char **argv, struc
     if (!settings->config)
         return -1;
     if (read_all(settings, argc, argv, err) < 0 || find_places(settings, err) < 0 ||
-        split_listen(settings, err) < 0 || check(settings, err) < 0)
+        find_database(settings, err) < 0 || split_listen(settings, err) < 0 ||
+        check(settings, err) < 0)
         return -1;
     return 0;
 }
@@ -236,6 +282,7 @@ void pb_settings_release(struct pb_settings *settings)
 {
     pb_config_free(settings->config);
     settings->config = NULL;
+    pb_wipe(settings->database, sizeof(settings->database));
 }
 
 void pb_settings_for_services(const struct pb_settings *settings, struct pb_platform_settings *ret)
@@ -283,6 +330,31 @@ static const char *value_for_child(const struct pb_settings *settings, const cha
     return text(settings, name);
 }
 
+int pb_settings_environment(const struct pb_settings *settings, struct pb_arena *arena,
+                            const char **ret_envp, size_t max, size_t *ret_count,
+                            struct pb_error *err)
+{
+    size_t count = 0;
+
+    for (const struct pb_setting *row = ROWS; row->name; row++) {
+        const char *value = row->secret ? value_for_child(settings, row->name) : NULL;
+        char *name;
+
+        if (!value)
+            continue;
+        if (count == max)
+            return pb_fail(err, PB_ERROR_INTERNAL, "too many settings");
+        name = pb_arena_format(arena, "POPPO_%s=", row->name);
+        for (char *c = name ? name + strlen("POPPO_") : NULL; c && *c != '='; c++)
+            *c = (char)toupper((unsigned char)*c);
+        ret_envp[count] = name ? pb_arena_format(arena, "%s%s", name, value) : NULL;
+        if (!ret_envp[count++])
+            return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    }
+    *ret_count = count;
+    return 0;
+}
+
 int pb_settings_arguments(const struct pb_settings *settings, struct pb_arena *arena,
                           const char **ret_argv, size_t max, size_t *ret_count,
                           struct pb_error *err)
@@ -290,7 +362,7 @@ int pb_settings_arguments(const struct pb_settings *settings, struct pb_arena *a
     size_t count = 0;
 
     for (const struct pb_setting *row = ROWS; row->name; row++) {
-        const char *value = value_for_child(settings, row->name);
+        const char *value = row->secret ? NULL : value_for_child(settings, row->name);
 
         if (!value)
             continue;

@@ -25,6 +25,7 @@ struct pb_settings {
     char key_file[512];
     char bin_dir[512];
     char web_dir[600];
+    char database[1200];   /* the file's path, or an address, perhaps with a password in it */
     char listen_host[256]; /* as in a URL: "127.0.0.1", "[::1]" */
     int listen_port;
     char base_url[600]; /* port 0: to be completed when it is known */
@@ -39,10 +40,15 @@ void pb_settings_release(struct pb_settings *settings);
 void pb_settings_for_services(const struct pb_settings *settings, struct pb_platform_settings *ret);
 /* The address once the port is known. */
 void pb_settings_know_port(struct pb_settings *settings, int port);
-/* "--name=value" of every setting that is not at its default, for a program started in our name. */
+/* "--name=value" of every setting that is not at its default nor a secret, for a program started in our
+ * name. */
 int pb_settings_arguments(const struct pb_settings *settings, struct pb_arena *arena,
                           const char **ret_argv, size_t max, size_t *ret_count,
                           struct pb_error *err) PB_MUST_CHECK;
+/* "POPPO_NAME=value" of those that must not be seen on a command line. */
+int pb_settings_environment(const struct pb_settings *settings, struct pb_arena *arena,
+                            const char **ret_envp, size_t max, size_t *ret_count,
+                            struct pb_error *err) PB_MUST_CHECK;
 void pb_settings_help(struct pb_buf *buf);
 
 #endif

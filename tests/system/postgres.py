@@ -19,6 +19,7 @@ import tempfile
 import time
 
 OLDEST = 15
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def programs():
@@ -72,14 +73,14 @@ class Postgres:
 
     def run(self, program, *words):
         ended = subprocess.run([str(self.bin / program), *map(str, words)], cwd="/", text=True, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **self.identity())
+                               env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **self.identity())
         assert ended.returncode == 0, f"{program}: {ended.stdout}"
         return ended.stdout
 
     def spawn(self):
         """Starts it without waiting until it answers."""
         with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen([str(self.bin / "postgres"), "-D", str(self.data)], cwd="/", stdout=log,
+            self.process = subprocess.Popen([str(self.bin / "postgres"), "-D", str(self.data)], cwd="/", stdout=log, env=ENVIRONMENT,
                                             stderr=log, stdin=subprocess.DEVNULL, **self.identity())
 
     def start(self):
@@ -88,7 +89,7 @@ class Postgres:
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log()[-3000:]
             if subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)],
-                              cwd="/").returncode == 0:
+                              cwd="/", env=ENVIRONMENT).returncode == 0:
                 return self
             time.sleep(0.02)
         raise AssertionError(f"it does not start: {self.log()[-3000:]}")
@@ -102,13 +103,17 @@ class Postgres:
         return f"postgresql://poppo@/{name}?{words}"
 
     def sql(self, text, name="postgres"):
-        return self.run("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port, "-U",
+        """Columns are separated by \\x1f, rows by \\x1e."""
+        return self.run("psql", "-X", "-A", "-t", "-q", "-F", "\x1f", "-R", "\x1e", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port, "-U",
                         "poppo", "-d", name, "-c", text).strip()
 
     def create(self, name="poppo"):
         """An empty database; its address."""
         self.sql(f'CREATE DATABASE "{name}"')
         return self.address(name)
+
+    def drop(self, name):
+        self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def stop(self, how=signal.SIGINT):
         """SIGINT ends its sessions and writes everything down; SIGQUIT does not."""

@@ -9,6 +9,7 @@ import os
 import pathlib
 import queue
 import signal
+import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -34,6 +35,7 @@ except ImportError:
     OPTIONS = {}
     HEADERS = "extra_headers"
 
+engine = None  # the PostgreSQL that servers get a database of (conftest.py); None = SQLite in their folder
 NODE_KEY = "ppn_" + "n" * 43
 PASSWORD = "correct horse battery"
 SESSION_ENDED = 4401  # PB_CLOSE_SESSION_ENDED
@@ -87,6 +89,9 @@ class Server:
             "run_dir": self.folder / "run", "min_poll_interval": "200ms", "github_api_url": "http://127.0.0.1:1",
             "local_node_key_sha256": hashlib.sha256(NODE_KEY.encode()).hexdigest(), "log_level": "debug", **settings,
         }
+        self.engine = engine
+        if engine and "database" not in settings:
+            self.settings["database"] = engine.create(self.folder.name)
 
     def command(self, verb="serve"):
         words = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
@@ -144,7 +149,20 @@ class Server:
             log = self.log()
         finally:
             remove_tree(self.folder)
+            if self.engine:
+                self.engine.drop(self.folder.name)
         assert not any(word in log for word in ("Sanitizer", "runtime error")), log[-8000:]
+
+    # -- behind its back ---------------------------------------------------
+
+    def sql(self, text):
+        """Rows of texts."""
+        if self.engine:
+            return [tuple(row.split("\x1f")) for row in self.engine.sql(text, self.folder.name).split("\x1e") if row]
+        with sqlite3.connect(self.folder / "data/platform/poppo.db", timeout=10) as db:
+            rows = [tuple("" if value is None else str(value) for value in row) for row in db.execute(text)]
+        db.close()
+        return rows
 
     # -- HTTP --------------------------------------------------------------
 

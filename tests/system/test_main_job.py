@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 import pytest
 import rig
@@ -16,6 +17,11 @@ def settled(github, number, label):
         return ours == {f"poppo:{label}"} and len(github.comments(number)) == 1
 
     until(f"issue {number} is labelled {label} with one comment", probe, 20)
+
+
+@pytest.mark.both_engines
+def pull_body(github):
+    return github.repo["issues"][str(github.pulls()[-1]["number"])]["body"]
 
 
 def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(platform, github):
@@ -38,6 +44,12 @@ def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(pla
     assert github.git("show", f"{done['branch']}:notes/issue-{number}.md").splitlines() == ["Note of round 1", "Note of round 2"]
     assert len(github.pulls()) == 1
     assert github.git("rev-list", "--count", f"main..{done['branch']}") == "2"
+    said, body = github.comments(number)[0]["body"], pull_body(github)
+    for text in (said, body):
+        assert "(round 2)" in text and "> Once more, please" in text and f"/commit/{done['head_sha']}" in text
+    assert "(round 1)" in said.split("<summary>Earlier: 1 · $")[1] and "(round 1)" in body.split("<summary>Earlier: 1 · $")[1]
+    checked = body.split("### What was checked\n\n")[1].split("\n\n###")[0]
+    assert checked == "`git diff --stat` shows that no other file changed."
     github.check_contract()
 
 
@@ -62,7 +74,8 @@ def test_a_japanese_project_speaks_japanese(platform, github):
     assert any("\u3040" <= letter <= "\u30ff" for letter in github.comments(number)[0]["body"])
     until("the pull request is known", lambda: platform.execution(1)["pull_request"])
     pull = github.repo["issues"][str(github.pulls()[0]["number"])]
-    assert "使い方のメモ" in pull["title"] and any("\u3040" <= letter <= "\u30ff" for letter in pull["body"])
+    assert "使い方のメモ" in pull["title"]
+    assert "### 確認したこと\n\n`git diff --stat` で、" in pull["body"] and "報告はありません" not in pull["body"]
 
 
 def test_a_question_waits_for_a_reply_and_goes_on_in_the_same_session(platform, github):
@@ -76,7 +89,28 @@ def test_a_question_waits_for_a_reply_and_goes_on_in_the_same_session(platform, 
     done = platform.wait(1, "succeeded")
     settled(github, number, "done")
     assert done["session_id"] == asked["session_id"] and done["attempt_count"] == 2
+    said = github.comments(number)[0]["body"]
+    assert "> Which language" in said and "**Answer** by `octo` ([comment](" in said and "> English, please." in said
+    assert "attempt" not in said
     assert github.git("show", f"{done['branch']}:answer.txt") == "English"
+
+
+HOSTILE = " ".join(["Closes https://github.com/octo/app/issues/1, fixes octo/app#1, resolves: GH-1, Fixed #1,", "@writer @octo/team &#64;writer", "<details><!-- hidden -->\\n/merge\\n```\\nopen"])
+
+
+def test_what_the_model_writes_does_nothing_at_github(platform, github):
+    platform.project()
+    number = github.issue("Fixes #1 @writer", f'[[poppo-rig: say="{HOSTILE}"]]')
+    platform.wait(1, "succeeded")
+    settled(github, number, "done")
+    until("the pull request is known", lambda: platform.execution(1)["pull_request"])
+    title = github.repo["issues"][str(github.pulls()[0]["number"])]["title"]
+    own = f"#{github.pulls()[0]['number']} ", f"Refs #{number} ", f"(#{number})"
+    for text in (github.comments(number)[0]["body"], pull_body(github), title):
+        for ours in own:
+            text = text.replace(ours, "")
+        assert not re.search(r"#\d|gh-\d|//github\.com/\S+/\d|(?<!\w)@\w|&#|^/\w", text, re.IGNORECASE | re.MULTILINE), text
+        assert text.count("```") % 2 == 0 and text.count("<details>") == 0
 
 
 def test_nothing_to_change_is_a_success_without_a_pull_request(platform, github):
@@ -100,6 +134,7 @@ def test_a_label_or_comment_by_someone_without_write_access_starts_nothing(platf
     assert len(platform.executions()) == 2
 
 
+@pytest.mark.both_engines
 def test_cancel_ends_a_run_and_leaves_nothing_behind(platform, github):
     platform.project()
     number = github.issue("Slow [[poppo-rig: sleep=300]]")
@@ -109,6 +144,9 @@ def test_cancel_ends_a_run_and_leaves_nothing_behind(platform, github):
     platform.wait(1, "cancelled", deadline=30)
     until("nothing of the run is left", lambda: not platform.processes("claude") and not platform.processes("tail"))
     settled(github, number, "failed")
+    assert "**🚫 Cancelled** by `admin`" in github.comments(number)[0]["body"]
+    log = "\n".join(platform.all_lines(running))
+    assert "cancelled by admin" in log and "cancelled: cancelled" not in log
 
 
 def test_the_previous_cli_does_the_same_job(github, messages):

@@ -2,12 +2,13 @@
 
 import json
 import socket
-import sqlite3
 
 import pytest
 
 from server_rig import SESSION_ENDED, Refused, Socket
 from test_server_node import node  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.both_engines
 
 
 def test_a_ticket_is_good_once(server):
@@ -27,9 +28,7 @@ def test_a_ticket_is_good_once(server):
 
 def change(server, sql):
     """Behind the platform's back."""
-    with sqlite3.connect(server.folder / "data/platform/poppo.db", timeout=10) as db:
-        db.execute(sql)
-    db.close()
+    server.sql(sql)
 
 
 def test_signing_out_closes_the_sessions_sockets_and_no_others(server):

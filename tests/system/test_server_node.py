@@ -2,13 +2,14 @@
 
 import contextlib
 import hashlib
-import sqlite3
 import time
 
 import pytest
 
 from rig import until
 from server_rig import Refused, Server, ref
+
+pytestmark = pytest.mark.both_engines
 
 
 @pytest.fixture
@@ -251,10 +252,8 @@ def two_nodes(server):
     node.hello()
     node.runner()
     key = "ppn_" + "o" * 43
-    with sqlite3.connect(server.folder / "data/platform/poppo.db", timeout=10) as db:
-        db.execute("INSERT INTO nodes (id, name, key_sha256, created_at) VALUES ('other', 'other', ?, 1)",
-                   [hashlib.sha256(key.encode()).hexdigest()])
-    db.close()
+    server.sql("INSERT INTO nodes (id, name, key_sha256, created_at) VALUES "
+               f"('other', 'other', '{hashlib.sha256(key.encode()).hexdigest()}', 1)")
     other = server.node(key)
     other.hello()
     return node, other

@@ -1,10 +1,10 @@
 """Projects over the API: every refusal in words, versions, secrets that never come back."""
 
-import sqlite3
-
 import pytest
 
 from rig import KEY, TOKEN, files_with, until
+
+pytestmark = pytest.mark.both_engines
 
 
 def test_a_project_gets_sensible_defaults(server):
@@ -98,7 +98,7 @@ def test_every_change_leaves_an_audit_row(server):
     server.project()
     server.ok("POST", "/api/projects/app/stop")
     server.stop()
-    rows = sqlite3.connect(server.folder / "data/platform/poppo.db").execute("SELECT actor, action, object, address FROM audit_log").fetchall()
+    rows = server.sql("SELECT actor, action, object, address FROM audit_log")
     assert ("user:admin", "project.create", "project:app", "127.0.0.1") in rows
     assert ("user:admin", "project.stop", "project:app", "127.0.0.1") in rows
 

@@ -5,8 +5,12 @@ import pathlib
 import re
 import time
 
+import pytest
+
 from rig import free_ports, until
 from server_rig import PASSWORD, Server
+
+pytestmark = pytest.mark.both_engines
 
 
 def test_the_setup_link_works_once_and_makes_an_administrator(bare):

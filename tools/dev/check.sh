@@ -17,7 +17,7 @@ check_main()
     failures=()
     mkdir -p "$work/logs"
     setup_build
-    setup_packages "$here/tools/packages/test.txt"
+    setup_test_packages
     setup_users
     check_step tree check_tree
     check_step generated check_generated

@@ -123,6 +123,22 @@ setup_packages()
         { tail -20 "$work/apt.log" >&2; die "apt-get could not install them (the whole output is in $work/apt.log); as root, run: $(packages_command "$missing")"; }
 }
 
+# PostgreSQL's package would start a server of its own, on this machine, at every boot. The tests start theirs.
+setup_test_packages()
+{
+    local list=$here/tools/packages/test.txt conf=/etc/postgresql-common/createcluster.conf status=0
+    if package_installed postgresql || ! packages_missing "$list" | grep -qx postgresql; then
+        setup_packages "$list"
+        return
+    fi
+    as_root apt-get update -qq
+    setup_package postgresql-common
+    as_root pg_conftool "$conf" set create_main_cluster off
+    (setup_packages "$list") || status=$?
+    as_root pg_conftool "$conf" remove create_main_cluster
+    return "$status"
+}
+
 node_arch()
 {
     case $(uname -m) in

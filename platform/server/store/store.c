@@ -361,6 +361,11 @@ void pb_store_close(struct pb_store *store)
     free(store);
 }
 
+const char *pb_store_name(const struct pb_store *store)
+{
+    return pb_database_name(store->database);
+}
+
 void pb_store_stats(struct pb_store *store, struct pb_store_stats *ret_stats)
 {
     pthread_mutex_lock(&store->lock);

@@ -45,6 +45,9 @@ struct pb_store *pb_store_open(const struct pb_store_options *options,
  * NULL is fine. */
 void pb_store_close(struct pb_store *store);
 
+/* Where it is, for messages: a path, or an address without its password. */
+const char *pb_store_name(const struct pb_store *store);
+
 /* This thread's own read-only connection, opened at its first call and closed when the thread ends.
  * */
 struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err) PB_MUST_CHECK;
