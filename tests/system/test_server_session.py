@@ -1,5 +1,6 @@
 """First setup, sign in, refresh, sign out."""
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -50,6 +51,15 @@ def test_failing_again_and_again_has_to_wait(server):
     assert (answer.status, answer.json["code"]) == (429, "login_delayed")
     assert "Retry-After" in answer.headers
     until("the wait is over", lambda: server.login().status == 200, 10)
+
+
+def test_many_who_sign_in_at_once_hold_up_nobody_else(server):
+    """Each password costs 19 MiB and a moment of a thread: a few at a time, the rest is told so at once."""
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        flood = [pool.submit(server.call, "POST", "/api/auth/login", {"username": f"n{n}", "password": PASSWORD}) for n in range(200)]
+        assert server.ok("GET", "/api/projects") is not None
+        codes = {answer.result().json["code"] for answer in flood}
+    assert codes == {"login_failed", "busy"}
 
 
 def test_a_refresh_token_is_replaced_and_a_copy_ends_the_session(server):

@@ -259,25 +259,49 @@ static int check_password(struct pb_auth *auth, const char *username, const char
     return 0;
 }
 
+static int begin_sign_in(struct pb_auth *auth, struct pb_error *err)
+{
+    bool has_room;
+
+    (void)pthread_mutex_lock(&auth->lock);
+    has_room = auth->sign_ins < SIGN_INS_MAX;
+    auth->sign_ins += has_room;
+    (void)pthread_mutex_unlock(&auth->lock);
+    return has_room ? 0
+                    : pb_fail_reason(err, PB_ERROR_LIMITED, "busy",
+                                     "too many people sign in at this moment; try again in 1 s");
+}
+
+static void end_sign_in(struct pb_auth *auth)
+{
+    (void)pthread_mutex_lock(&auth->lock);
+    auth->sign_ins--;
+    (void)pthread_mutex_unlock(&auth->lock);
+}
+
 int pb_auth_login(struct pb_auth *auth, const char *username, const char *password,
                   const struct pb_client_info *client, struct pb_arena *arena,
                   struct pb_signed_in *ret, struct pb_error *err)
 {
-    int64_t now = pb_clock_steady_ms();
-    int64_t left = pb_login_delay_left(auth->delay, username, client->address, now);
     struct pb_user *user = NULL;
+    int64_t left;
+    int r;
 
-    if (left > 0)
-        return pb_fail_reason(err, PB_ERROR_LIMITED, "login_delayed",
-                              "too many failed sign-ins; try again in %lld s",
-                              (long long)(left + 999) / 1000);
-    if (check_password(auth, username, password, arena, &user, err) < 0) {
-        if (err->code == PB_ERROR_UNAUTHENTICATED) {
-            pb_login_delay_failed(auth->delay, username, client->address, now);
-            pb_log_warn("auth", "address=%s sign-in failed", client->address);
-        }
+    if (begin_sign_in(auth, err) < 0)
         return -1;
-    }
+    left = pb_login_delay_try(auth->delay, username, client->address, pb_clock_steady_ms());
+    r = left > 0 ? pb_fail_reason(err, PB_ERROR_LIMITED, "login_delayed",
+                                  "too many failed sign-ins; try again in %lld s",
+                                  (long long)(left + 999) / 1000)
+                 : check_password(auth, username, password, arena, &user, err);
+    end_sign_in(auth);
+    if (r < 0 && err->code == PB_ERROR_UNAUTHENTICATED)
+        pb_log_warn("auth",
+                    "address=%s sign-in refused: wrong user name or password; who goes on failing "
+                    "waits longer each time",
+                    client->address);
+    if (r < 0)
+        return -1;
     pb_login_delay_succeeded(auth->delay, username, client->address);
     return pb_auth_sign_in(auth, user, client, arena, ret, err);
 }

@@ -8,8 +8,8 @@
  * ends for both. A token is worth nothing once its session row is revoked,
  * and neither is a ticket; live connections of the session are closed.
  *
- * Passwords: argon2id, the same time for unknown names. After five failures
- * an account+address pair waits 1, 2, 4 … 300 s (kept in memory).
+ * Passwords: argon2id, the same time for unknown names, a few at a time. After
+ * five failures an account+address pair waits 1, 2, 4 … 300 s (kept in memory).
  */
 #ifndef PB_SERVER_SERVICES_AUTH_H
 #define PB_SERVER_SERVICES_AUTH_H
@@ -70,7 +70,8 @@ int pb_auth_setup(struct pb_auth *auth, const char *token, const char *username,
                   struct pb_arena *arena, struct pb_signed_in *ret,
                   struct pb_error *err) PB_MUST_CHECK;
 
-/* UNAUTHENTICATED "login_failed"; LIMITED "login_delayed" with the seconds in the message. */
+/* UNAUTHENTICATED "login_failed"; LIMITED "login_delayed" with the seconds in the message, "busy" when too
+ * many sign in at once. */
 int pb_auth_login(struct pb_auth *auth, const char *username, const char *password,
                   const struct pb_client_info *client, struct pb_arena *arena,
                   struct pb_signed_in *ret, struct pb_error *err) PB_MUST_CHECK;

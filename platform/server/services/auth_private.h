@@ -11,7 +11,7 @@
 struct pb_db;
 struct pb_login_delay;
 
-enum { TICKETS_MAX = 1000, TICKETS_PER_SESSION_MAX = 20 };
+enum { TICKETS_MAX = 1000, TICKETS_PER_SESSION_MAX = 20, SIGN_INS_MAX = 3 };
 
 struct ticket {
     uint8_t hash[PB_SHA256_BYTES];
@@ -27,7 +27,8 @@ struct pb_auth {
     uint8_t signing_key[PB_KEY_BYTES];
     char tag[9]; /* the beginning of the key's hash */
     struct pb_login_delay *delay;
-    pthread_mutex_t lock; /* guards tickets */
+    pthread_mutex_t lock; /* guards what follows */
+    unsigned sign_ins;    /* passwords being looked at: each costs memory, time and a thread */
     struct ticket tickets[TICKETS_MAX];
 };
 

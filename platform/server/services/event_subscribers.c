@@ -15,13 +15,12 @@ static int check_room(const struct pb_events *events, const char *session_id, st
     for (const struct pb_subscriber *s = events->subscribers; s; s = s->next)
         count += strcmp(s->watcher.session_id, session_id) == 0;
     if (count >= SESSION_SUBSCRIBERS_MAX)
-        return pb_fail_reason(err, PB_ERROR_LIMITED, "session_connections",
-                              "this session has %d live connections already; close some pages",
-                              SESSION_SUBSCRIBERS_MAX);
+        return pb_fail(err, PB_ERROR_LIMITED,
+                       "this session has %d live connections already; close some pages",
+                       SESSION_SUBSCRIBERS_MAX);
     if (events->subscriber_count >= SUBSCRIBERS_MAX)
-        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "live_connections",
-                              "there are %d live connections already; try again later",
-                              SUBSCRIBERS_MAX);
+        return pb_fail(err, PB_ERROR_UNAVAILABLE,
+                       "there are %d live connections already; try again later", SUBSCRIBERS_MAX);
     return 0;
 }
 

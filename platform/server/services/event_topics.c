@@ -369,8 +369,8 @@ int pb_subscriber_subscribe(struct pb_subscriber *subscriber, const char *topic,
         return pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "session_ended",
                               "the session has ended; sign in again");
     if (!found)
-        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "topics",
-                              "too many topics are watched by everybody together; try again later");
+        return pb_fail(err, PB_ERROR_UNAVAILABLE,
+                       "too many topics are watched by everybody together; try again later");
     if (!interest)
         return pb_fail(err, PB_ERROR_LIMITED, "at most %d topics at once", INTERESTS_MAX);
     send_first_head(subscriber, topic);

@@ -1,5 +1,6 @@
 #include "server/services/login_delay.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -8,12 +9,13 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/text.h"
 
 enum { ENTRIES = 4096, FREE_TRIES = 5, LONGEST_MS = 300 * 1000, FORGET_MS = 3600 * 1000 };
 
 struct entry {
     uint8_t who[PB_SHA256_BYTES]; /* account and address */
-    unsigned failures;
+    unsigned failures;            /* 0 = the place is free */
     int64_t last_ms;
 };
 
@@ -39,37 +41,55 @@ void pb_login_delay_free(struct pb_login_delay *delay)
     free(delay);
 }
 
+/* What an attacker has only one of: the address, of IPv6 its first half. */
+static void put_network(struct pb_buf *text, const char *address)
+{
+    struct in6_addr six;
+
+    if (inet_pton(AF_INET6, address, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six))
+        pb_buf_hex(text, six.s6_addr, 8);
+    else
+        pb_buf_text(text, address);
+}
+
 static void digest_of(const char *username, const char *address, uint8_t ret[PB_SHA256_BYTES])
 {
     struct pb_buf text;
 
     pb_buf_init(&text, 1024);
+    put_network(&text, address);
+    pb_buf_char(&text, '\n');
     for (; *username; username++)
         pb_buf_char(&text, (char)tolower((unsigned char)*username));
-    pb_buf_char(&text, '\n');
-    pb_buf_text(&text, address);
     pb_sha256(text.data, text.len, ret);
     pb_buf_release(&text);
 }
 
-/* The entry of this pair, else the one to forget for it. */
-static struct entry *find(struct pb_login_delay *delay, const uint8_t who[PB_SHA256_BYTES],
-                          bool *ret_found)
+/* Would b be missed more than a? */
+static bool is_less(const struct entry *a, const struct entry *b)
 {
-    struct entry *oldest = &delay->entries[0];
+    return a->failures != b->failures ? a->failures < b->failures : a->last_ms < b->last_ms;
+}
+
+/* The entry of this pair, else the one to forget for it, emptied. */
+static struct entry *find(struct pb_login_delay *delay, const uint8_t who[PB_SHA256_BYTES],
+                          int64_t now_ms)
+{
+    struct entry *least = &delay->entries[0];
 
     for (size_t i = 0; i < ENTRIES; i++) {
         struct entry *entry = &delay->entries[i];
 
-        if (entry->failures > 0 && memcmp(entry->who, who, PB_SHA256_BYTES) == 0) {
-            *ret_found = true;
+        if (now_ms - entry->last_ms > FORGET_MS)
+            entry->failures = 0;
+        if (entry->failures > 0 && memcmp(entry->who, who, PB_SHA256_BYTES) == 0)
             return entry;
-        }
-        if (entry->last_ms < oldest->last_ms)
-            oldest = entry;
+        if (is_less(entry, least))
+            least = entry;
     }
-    *ret_found = false;
-    return oldest;
+    *least = (struct entry){.last_ms = now_ms};
+    memcpy(least->who, who, PB_SHA256_BYTES);
+    return least;
 }
 
 static int64_t wait_for(unsigned failures)
@@ -81,52 +101,34 @@ static int64_t wait_for(unsigned failures)
     return doublings >= 9 ? LONGEST_MS : (int64_t)1000 << doublings;
 }
 
-int64_t pb_login_delay_left(struct pb_login_delay *delay, const char *username, const char *address,
-                            int64_t now_ms)
-{
-    uint8_t who[PB_SHA256_BYTES];
-    struct entry *entry;
-    int64_t left = 0;
-    bool found;
-
-    digest_of(username, address, who);
-    (void)pthread_mutex_lock(&delay->lock);
-    entry = find(delay, who, &found);
-    if (found)
-        left = entry->last_ms + wait_for(entry->failures) - now_ms;
-    (void)pthread_mutex_unlock(&delay->lock);
-    return left > 0 ? left : 0;
-}
-
-void pb_login_delay_failed(struct pb_login_delay *delay, const char *username, const char *address,
+int64_t pb_login_delay_try(struct pb_login_delay *delay, const char *username, const char *address,
                            int64_t now_ms)
 {
     uint8_t who[PB_SHA256_BYTES];
     struct entry *entry;
-    bool found;
+    int64_t left;
 
     digest_of(username, address, who);
     (void)pthread_mutex_lock(&delay->lock);
-    entry = find(delay, who, &found);
-    if (!found || now_ms - entry->last_ms > FORGET_MS)
-        *entry = (struct entry){.failures = 0};
-    memcpy(entry->who, who, sizeof(who));
-    entry->failures++;
-    entry->last_ms = now_ms;
+    entry = find(delay, who, now_ms);
+    left = entry->last_ms + wait_for(entry->failures) - now_ms;
+    if (left <= 0) {
+        entry->failures++;
+        entry->last_ms = now_ms;
+    }
     (void)pthread_mutex_unlock(&delay->lock);
+    return left > 0 ? left : 0;
 }
 
 void pb_login_delay_succeeded(struct pb_login_delay *delay, const char *username,
                               const char *address)
 {
     uint8_t who[PB_SHA256_BYTES];
-    struct entry *entry;
-    bool found;
 
     digest_of(username, address, who);
     (void)pthread_mutex_lock(&delay->lock);
-    entry = find(delay, who, &found);
-    if (found)
-        *entry = (struct entry){.failures = 0};
+    for (size_t i = 0; i < ENTRIES; i++)
+        if (memcmp(delay->entries[i].who, who, PB_SHA256_BYTES) == 0)
+            delay->entries[i].failures = 0;
     (void)pthread_mutex_unlock(&delay->lock);
 }
