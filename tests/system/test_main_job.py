@@ -84,11 +84,13 @@ def test_a_question_waits_for_a_reply_and_goes_on_in_the_same_session(platform, 
     asked = platform.wait(1, "waiting_input")
     settled(github, number, "needs-input")
     assert "Which language" in asked["question"]
+    assert asked["active_ms"] > 0 and asked["active_since"] is None  # the waiting is nobody's work
     assert "Which language" in github.comments(number)[0]["body"]
     github.comment(number, "English, please. [[poppo-rig: write=answer.txt text=English]]")
     done = platform.wait(1, "succeeded")
     settled(github, number, "done")
     assert done["session_id"] == asked["session_id"] and done["attempt_count"] == 2
+    assert done["active_ms"] > asked["active_ms"] and done["active_since"] is None
     said = github.comments(number)[0]["body"]
     assert "> Which language" in said and "**Answer** by `octo` ([comment](" in said and "> English, please." in said
     assert "attempt" not in said
@@ -139,9 +141,13 @@ def test_cancel_ends_a_run_and_leaves_nothing_behind(platform, github):
     platform.project()
     number = github.issue("Slow [[poppo-rig: sleep=300]]")
     running = platform.wait(1, "running")
+    assert running["active_since"] == running["started_at"]
     until("the tool runs", lambda: platform.processes("tail"))
     platform.api("POST", f"/api/executions/{running['id']}/cancel")
-    platform.wait(1, "cancelled", deadline=30)
+    cancelled = platform.wait(1, "cancelled", deadline=30)
+    assert cancelled["reason"]["detail"] == "cancelled by admin"
+    log = [line.split(" ", 2)[2] for line in platform.all_lines(cancelled)]
+    assert log.count("cancelled by admin") == 1 and "stopping the run" in log, log
     until("nothing of the run is left", lambda: not platform.processes("claude") and not platform.processes("tail"))
     settled(github, number, "failed")
     assert "**🚫 Cancelled** by `admin`" in github.comments(number)[0]["body"]
