@@ -40,7 +40,6 @@ struct claim {
     struct store_test *t;
     const char *id;
     const char *node;
-    const char *token;
     struct pb_execution *claimed;
 };
 
@@ -48,18 +47,13 @@ static int claim(struct pb_db *db, void *arg, struct pb_error *err)
 {
     struct claim *wish = arg;
 
-    const struct pb_claim made = {.execution_id = wish->id,
-                                  .node_id = wish->node,
-                                  .token = wish->token,
-                                  .now_ms = 50,
-                                  .lease_until_ms = 99};
-
-    return pb_execution_claim(db, &wish->t->arena, &made, &wish->claimed, err);
+    return pb_execution_claim(db, &wish->t->arena, wish->id, wish->node, 50, 99, &wish->claimed,
+                              err);
 }
 
 static struct pb_execution *claimed(struct store_test *t, const char *id)
 {
-    struct claim wish = {t, id, "node-1", NULL, NULL};
+    struct claim wish = {t, id, "node-1", NULL};
 
     store_test_write(t, claim, &wish);
     return wish.claimed;
@@ -263,7 +257,8 @@ static int narrow_changes(struct pb_db *db, void *arg, struct pb_error *err)
     const struct pb_execution_usage usage = {3, 10, 20, 30, 40, 5000};
     const char *id = *(const char **)arg;
 
-    if (pb_execution_set_usage(db, id, &usage, 9, err) < 0)
+    if (pb_execution_set_usage(db, id, &usage, 9, err) < 0 ||
+        pb_execution_set_queued_reason(db, id, "project_full", err) < 0)
         return -1;
     return pb_execution_set_prompt(db, id, "and then", err);
 }
@@ -307,7 +302,7 @@ TEST(a_claim_raises_the_fence_and_only_one_wins)
     assert_int_equal(attempt(t, id, 1)->status, PB_ATTEMPT_ASSIGNED);
     assert_int_equal(attempt(t, id, 1)->exit_code, -1);
 
-    second = (struct claim){t, id, "node-2", "token-2", NULL};
+    second = (struct claim){t, id, "node-2", NULL};
     assert_refused(pb_store_write(t->store, claim, &second, &t->err), &t->err, PB_ERROR_CONFLICT);
     assert_string_equal(t->err.reason, "changed_meanwhile");
 
@@ -359,32 +354,6 @@ TEST(working_time_is_that_of_the_attempts_and_not_the_waiting_between_them)
     assert_int_equal(store_test_load(t, id)->active_since, 90000);
     work_from_to(t, id, 2, 90000, 90500);
     assert_int_equal(store_test_load(t, id)->active_ms, 3500);
-}
-
-TEST(a_claim_that_is_repeated_with_its_token_is_the_same_claim)
-{
-    struct store_test *t = *state;
-    struct claim first, again;
-    bool is_claimed;
-    const char *id;
-
-    store_test_add_project(t, "site");
-    id = store_test_add_execution(t, "site", 0, 1);
-    first = (struct claim){t, id, "node-1", "token-1", NULL};
-    assert_ok(pb_execution_is_claimed(store_test_reader(t), "token-1", &is_claimed, &t->err),
-              &t->err);
-    assert_false(is_claimed);
-    store_test_write(t, claim, &first);
-    assert_ok(pb_execution_is_claimed(store_test_reader(t), "token-1", &is_claimed, &t->err),
-              &t->err);
-    assert_true(is_claimed);
-    again = first;
-    store_test_write(t, claim, &again);
-    assert_int_equal(again.claimed->fence, 1);
-    assert_int_equal(again.claimed->version, first.claimed->version);
-    store_test_set_status(t, id, PB_EXECUTION_QUEUED); /* lost: the old token is worth nothing */
-    store_test_write(t, claim, &(struct claim){t, id, "node-1", "token-2", NULL});
-    assert_refused(pb_store_write(t->store, claim, &first, &t->err), &t->err, PB_ERROR_CONFLICT);
 }
 
 TEST(an_attempt_with_an_old_fence_cannot_speak)
@@ -656,7 +625,7 @@ TEST(no_hot_query_reads_a_whole_table)
     assert_ok(pb_execution_newest_of(db, &t->arena, 1, &one, &t->err), &t->err);
     assert_ok(pb_execution_last_of(db, &t->arena, "site", &one, &t->err), &t->err);
     assert_ok(pb_execution_due(db, &t->arena, 1, 10, &list, &t->err), &t->err);
-    assert_ok(pb_execution_next_due(db, &at, &t->err), &t->err);
+    assert_ok(pb_execution_next_due(db, 1, &at, &t->err), &t->err);
     assert_ok(pb_execution_stats_since(db, 1, &stats, &t->err), &t->err);
     assert_ok(pb_project_counts(db, "site", &counts, &t->err), &t->err);
     assert_ok(pb_attempt_live(db, &t->arena, NULL, "node", &attempts, &t->err), &t->err);
@@ -701,7 +670,9 @@ int main(void)
         WITH_STORE(pages_hold_every_row_once_also_with_equal_times),
         WITH_STORE(a_list_can_be_searched_and_signs_mean_themselves),
         WITH_STORE(a_made_up_cursor_is_refused),
-        WITH_STORE(a_claim_that_is_repeated_with_its_token_is_the_same_claim),
+        WITH_STORE(the_queue_gives_what_can_run_in_order),
+        WITH_STORE(a_work_item_has_one_execution_at_a_time),
+        WITH_STORE(what_waits_for_a_time_is_due_then),
         WITH_STORE(no_hot_query_reads_a_whole_table),
     };
 
