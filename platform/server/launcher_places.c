@@ -64,6 +64,24 @@ static bool line_covers(const char *line, uint64_t first, uint64_t last)
     return first >= start && last - start < count;
 }
 
+/* Work must not run as somebody who is there already. */
+static int check_nobody_has(uint64_t first, uint64_t last, struct pb_error *err)
+{
+    const struct passwd *entry;
+    int r = 0;
+
+    setpwent();
+    while (r == 0 && (entry = getpwent()))
+        if (entry->pw_uid >= first && entry->pw_uid <= last)
+            r = pb_fail_field(err, "uid_base",
+                              "uid_base %llu cannot be used: projects would get the user id %u of "
+                              "'%s'; choose one with %d free ids, such as 1900000000",
+                              (unsigned long long)first, (unsigned)entry->pw_uid, entry->pw_name,
+                              UIDS_NEEDED);
+    endpwent();
+    return r;
+}
+
 /* In a container only some uids exist; ours must be among them. */
 static int check_uids(const struct pb_settings *settings, struct pb_error *err)
 {
@@ -90,7 +108,7 @@ static int check_uids(const struct pb_settings *settings, struct pb_error *err)
             "user ids from %llu on do not exist here (/proc/self/uid_map): set uid_base to "
             "the first of %d that do",
             (unsigned long long)first, UIDS_NEEDED);
-    return 0;
+    return check_nobody_has(first, first + UIDS_NEEDED, err);
 }
 
 /* --- may they get there? ---------------------------------------------------------------------------------- */

@@ -251,31 +251,16 @@ static int read_all(struct pb_settings *settings, int *argc, char **argv, struct
                : pb_config_read_arguments(settings->config, argc, argv, err);
 }
 
-static int check(const struct pb_settings *settings, struct pb_error *err)
-{
-    const char *language = text(settings, "default_language");
-    int64_t threads = pb_config_int(settings->config, "handler_threads");
-
-    if (strcmp(language, "ja") != 0 && strcmp(language, "en") != 0)
-        return pb_fail_field(err, "default_language", "default_language must be ja or en");
-    if (threads < 1 || threads > 256)
-        return pb_fail_field(err, "handler_threads", "handler_threads must be from 1 to 256");
-    if (is_tls(settings) != (*text(settings, "tls_key") != '\0'))
-        return pb_fail_field(err, "tls_key", "tls_certificate and tls_key go together");
-    return 0;
-}
-
 int pb_settings_read(struct pb_settings *settings, int *argc, char **argv, struct pb_error *err)
 {
     memset(settings, 0, sizeof(*settings));
     settings->config = pb_config_new(ROWS, err);
     if (!settings->config)
         return -1;
-    if (read_all(settings, argc, argv, err) < 0 || find_places(settings, err) < 0 ||
-        find_database(settings, err) < 0 || split_listen(settings, err) < 0 ||
-        check(settings, err) < 0)
+    if (read_all(settings, argc, argv, err) < 0 || pb_settings_check(settings, err) < 0 ||
+        find_places(settings, err) < 0 || find_database(settings, err) < 0)
         return -1;
-    return 0;
+    return split_listen(settings, err);
 }
 
 void pb_settings_release(struct pb_settings *settings)

@@ -34,6 +34,8 @@ struct pb_settings {
 /* Reads everything and takes its options out of argv. */
 int pb_settings_read(struct pb_settings *settings, int *argc, char **argv,
                      struct pb_error *err) PB_MUST_CHECK;
+/* INVALID, with the setting's name, for values that cannot be meant; pb_settings_read() has asked. */
+int pb_settings_check(const struct pb_settings *settings, struct pb_error *err) PB_MUST_CHECK;
 void pb_settings_release(struct pb_settings *settings);
 
 /* What the services get. Texts are borrowed from the settings. */

@@ -108,10 +108,14 @@ def test_a_port_in_use_is_said_and_ends_it(installation):
 @pytest.mark.parametrize("settings, words", [
     ({"listen": "3000"}, "HOST:PORT"), ({"data_dir": "relative"}, "absolute"), ({"user": "no-such-user"}, "no user 'no-such-user'"),
     ({"handler_threads": "0"}, "handler_threads"), ({"tls_key": "/x"}, "go together"), ({"log_level": "loud"}, "log_level"),
-    ({"uid_base": "4294967000"}, "uid_base"), ({"nonsense": "1"}, "nonsense"),
+    ({"uid_base": "4294967000"}, "uid_base"), ({"uid_base": "-1"}, "smaller ids belong to the system"), ({"nonsense": "1"}, "nonsense"),
+    ({"uid_base": "64000"}, "the user id 65534 of 'nobody'"), ({"port_base": "60000"}, "port_base must be from 1024 to 36775"),
+    ({"min_poll_interval": "0s"}, "min_poll_interval must be from 100ms"), ({"claude_path": "bin/claude"}, "claude_path must be an absolute path"),
+    ({"web_dir": "/" + "x" * 600}, "web_dir is too long"), ({"base_url": "poppo.example.com"}, "base_url must be what people type"),
+    ({"base_url": "https://"}, "base_url must be"), ({"base_url": "https://me@poppo"}, "base_url must be"),
 ])
 def test_wrong_settings_are_said_in_words(installation, settings, words):
-    if installation.user is not None and ("user" in settings or "uid_base" in settings):
+    if installation.user is not None and ("user" in settings or settings.get("uid_base") == "64000"):
         pytest.skip("only root changes users")
     wrong = again(installation, **settings)
     assert wrong.returncode != 0 and words in wrong.stderr
