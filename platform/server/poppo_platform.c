@@ -71,8 +71,8 @@ static int run(struct pb_settings *settings, int argc, char **argv)
                 pb_config_bool(settings->config, "log_json"));
     pb_crypto_init();
     if (serves && pb_serve(settings, &err) < 0)
-        return fail(&err, strcmp(err.reason, "store_failed") == 0 ? PB_EXIT_NOT_YET
-                                                                  : PB_EXIT_CANNOT_START);
+        return fail(&err, strcmp(err.reason, "database_down") == 0 ? PB_EXIT_NOT_YET
+                                                                   : PB_EXIT_CANNOT_START);
     if (serves)
         return 0;
     return pb_launch(settings, &err) < 0 ? fail(&err, 1) : 0;

@@ -228,3 +228,9 @@ def test_a_refused_setup_costs_no_password_hash(server):
         answer = server.call("POST", "/api/setup", {"token": "no", "username": "admin", "password": PASSWORD})
         assert (answer.status, answer.json["code"]) == (409, "setup_done")
     assert processor_ticks() - began < hashes
+
+
+def test_a_program_with_a_name_that_is_no_text_can_sign_in(server):
+    answer = server.call("POST", "/api/auth/login", {"username": "admin", "password": PASSWORD},
+                         headers={"User-Agent": b"caf\xe9/1.0"})
+    assert answer.status == 200, answer

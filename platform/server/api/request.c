@@ -101,6 +101,8 @@ void pb_request_client(struct pb_request *req, struct pb_client_info *ret)
 {
     const char *agent = pb_http_header(req->exchange, "User-Agent");
 
+    if (agent && !pb_utf8_valid(agent, strlen(agent)))
+        agent = NULL; /* it is kept as text */
     *ret = (struct pb_client_info){
         .address = pb_http_peer(req->exchange),
         .user_agent = agent ? agent : "",

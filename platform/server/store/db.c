@@ -58,17 +58,20 @@ void pb_db_close(struct pb_db *db)
 /* --- statements --------------------------------------------------------------------------------- */
 
 /* A statement failed: inside a change that is the end of the change. */
-static int spoil(struct pb_db *db)
+static int spoil(struct pb_db *db, const struct pb_error *err)
 {
+    if (db->is_open && !db->is_spoiled)
+        db->why = *err;
     db->is_spoiled = db->is_open;
     return -1;
 }
 
 static int refuse_spoiled(const struct pb_db *db, struct pb_error *err)
 {
-    return db->is_spoiled
-               ? pb_fail(err, PB_ERROR_INTERNAL, "a statement of this change has failed already")
-               : 0;
+    if (!db->is_spoiled)
+        return 0;
+    *err = db->why;
+    return pb_fail_in(err, "after a failed statement");
 }
 
 static uint64_t hash_text(const char *text)
@@ -159,13 +162,13 @@ struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_v
         return NULL;
     rows = take_statement(db, sql, err);
     if (!rows) {
-        spoil(db);
+        spoil(db, err);
         return NULL;
     }
     rows->is_running = true;
     if (db->engine->start(rows, values, err) == 0)
         return rows;
-    spoil(db);
+    spoil(db, err);
     pb_rows_end(rows);
     return NULL;
 }
@@ -174,7 +177,7 @@ int pb_rows_next(struct pb_rows *rows, struct pb_error *err)
 {
     int r = rows->db->engine->next(rows, err);
 
-    return r < 0 ? spoil(rows->db) : r;
+    return r < 0 ? spoil(rows->db, err) : r;
 }
 
 void pb_rows_end(struct pb_rows *rows)
@@ -195,18 +198,18 @@ int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
         return -1;
     rows = take_statement(db, sql, err);
     if (!rows)
-        return spoil(db);
+        return spoil(db, err);
     rows->is_running = true;
     r = db->engine->run(rows, values, ret_changed, err);
     pb_rows_end(rows);
-    return r < 0 ? spoil(db) : 0;
+    return r < 0 ? spoil(db, err) : 0;
 }
 
 int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err)
 {
     if (refuse_spoiled(db, err) < 0)
         return -1;
-    return db->engine->script(db, sql, err) < 0 ? spoil(db) : 0;
+    return db->engine->script(db, sql, err) < 0 ? spoil(db, err) : 0;
 }
 
 /* --- columns ------------------------------------------------------------------------------------ */
@@ -276,7 +279,7 @@ int pb_db_commit(struct pb_db *db, struct pb_error *err)
     if (refuse_spoiled(db, err) < 0)
         return -1;
     if (db->engine->commit(db, err) < 0)
-        return spoil(db);
+        return spoil(db, err);
     db->is_open = false;
     return 0;
 }
@@ -305,8 +308,8 @@ int pb_db_part_end(struct pb_db *db, bool keep, struct pb_error *err)
     if (!keep) {
         (void)!db->engine->settle(db, &ignored); /* undone with the rest */
         if (!db->engine->in_transaction(db))
-            return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
-                                  "the change was given up");
+            return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
+                                  "the connection to the database was lost");
         db->is_spoiled = false;
         if (pb_db_run(db, "ROLLBACK TO part", PB_NO_VALUES, NULL, err) < 0)
             return -1;
@@ -318,7 +321,7 @@ int pb_db_settle(struct pb_db *db, struct pb_error *err)
 {
     if (refuse_spoiled(db, err) < 0)
         return -1;
-    return db->engine->settle(db, err) < 0 ? spoil(db) : 0;
+    return db->engine->settle(db, err) < 0 ? spoil(db, err) : 0;
 }
 
 /* --- what differs ------------------------------------------------------------------------------- */

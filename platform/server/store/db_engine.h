@@ -26,6 +26,7 @@ struct pb_db {
     int64_t patience_ms; /* for one answer; 0 = the database's */
     bool is_open;        /* between begin and commit or rollback */
     bool is_spoiled;     /* a statement failed since; nothing but undoing works */
+    struct pb_error why;
 };
 
 struct pb_rows {

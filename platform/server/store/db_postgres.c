@@ -51,7 +51,7 @@ void pb_pg_lose(struct pb_pg_db *db)
 
 int pb_pg_fail_lost(struct pb_error *err)
 {
-    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
                           "the connection to the database was lost");
 }
 
@@ -371,7 +371,7 @@ static int resolve(struct pb_pg_db *db, struct pb_error *err)
     if (committed > 0)
         return 0;
     if (committed == 0)
-        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
                               "the database went away before the change was stored");
     return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "outcome_unknown",
                           "the database went away while the change was stored");

@@ -14,11 +14,9 @@
 
 enum {
     REPLY_MS = 3000,
-    CONNECT_MS = 3000, /* all hosts at once, session set up included */
     RETRY_MS = 250,
     VERSION_MIN = 150000,
     TIMELINE_DIGITS = 8, /* how the name of a write-ahead log file begins */
-    IDLE_IN_CHANGE_MS = 10000,
 };
 
 /* --- errors ------------------------------------------------------------------------------------- */
@@ -47,17 +45,17 @@ int pb_pg_fail(const struct pg_result *result, struct pb_error *err)
         {"22021", PB_ERROR_INVALID, "not_utf8"},
         {"XX001", PB_ERROR_INTERNAL, "store_corrupt"},
         {"XX002", PB_ERROR_INTERNAL, "store_corrupt"},
-        {"08", PB_ERROR_UNAVAILABLE, "store_failed"},
-        {"25006", PB_ERROR_UNAVAILABLE, "store_failed"}, /* read only */
-        {"25P03", PB_ERROR_UNAVAILABLE, "store_failed"}, /* idle in a change for too long */
-        {"57P", PB_ERROR_UNAVAILABLE, "store_failed"},   /* shutting down, starting up */
-        {"58", PB_ERROR_UNAVAILABLE, "store_failed"},    /* input/output */
+        {"08", PB_ERROR_UNAVAILABLE, "database_down"},
+        {"25006", PB_ERROR_UNAVAILABLE, "database_down"}, /* read only */
+        {"25P03", PB_ERROR_UNAVAILABLE, "database_down"}, /* idle in a change for too long */
+        {"57P", PB_ERROR_UNAVAILABLE, "database_down"},   /* shutting down, starting up */
+        {"58", PB_ERROR_UNAVAILABLE, "store_failed"},     /* input/output */
     };
     const char *state = state_of(result);
     const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
     if (!*state) /* not the server's words but libpq's */
-        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
                               "the connection to the database was lost");
     if (strcmp(state, "53100") == 0)
         return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "disk_full",
@@ -83,7 +81,7 @@ static int fail_connection(const PGconn *conn, struct pb_error *err)
 {
     const char *words = conn ? PQerrorMessage(conn) : "no memory";
 
-    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed", "%.*s",
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down", "%.*s",
                           (int)strcspn(words, "\n"), words);
 }
 
@@ -92,13 +90,13 @@ static int fail_connection(const PGconn *conn, struct pb_error *err)
 static int fail_late(struct pb_pg *pg, struct pb_error *err)
 {
     atomic_fetch_add(&pg->trust, 1);
-    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
                           "the database does not answer");
 }
 
 static int fail_lost(struct pb_error *err)
 {
-    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
                           "the connection to the database was lost");
 }
 
@@ -234,7 +232,7 @@ static PGconn *race(struct pb_pg *pg, bool *warned, int64_t deadline, struct pb_
     }
     while (running > 0 && !winner) {
         if (!wait_racers(racers, count, fds, deadline)) {
-            pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed", "it does not answer");
+            pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down", "it does not answer");
             break;
         }
         for (size_t i = 0; i < count && !winner; i++) {
@@ -287,7 +285,7 @@ static int check_timeline(struct pb_pg *pg, const PGresult *result, struct pb_er
     highest = pg->timeline;
     pthread_mutex_unlock(&pg->lock);
     if (timeline < highest)
-        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "store_failed",
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
                               "this server is a primary of the past (timeline %llu, not %llu)",
                               (unsigned long long)timeline, (unsigned long long)highest);
     return 0;
@@ -316,8 +314,8 @@ static int set_up(struct pb_pg *pg, PGconn *conn, enum pb_db_mode mode, int64_t 
     else
         pb_buf_format(&sql,
                       "SET statement_timeout = 0; SET lock_timeout = 0; "
-                      "SET idle_in_transaction_session_timeout = %d; ",
-                      IDLE_IN_CHANGE_MS);
+                      "SET idle_in_transaction_session_timeout = %lld; ",
+                      (long long)pg->reply_ms);
     pb_buf_text(&sql, "SELECT pg_walfile_name(pg_current_wal_lsn())");
     r = check_server(conn, err);
     if (r == 0)
@@ -360,7 +358,7 @@ static void note_attempt(struct pb_pg *pg, bool succeeded, const struct pb_error
 struct pg_conn *pb_pg_connect(struct pb_pg *pg, enum pb_db_mode mode, bool insist, bool *warned,
                               struct pb_error *err)
 {
-    int64_t deadline = pb_clock_steady_ms() + CONNECT_MS;
+    int64_t deadline = pb_clock_steady_ms() + pg->reply_ms; /* session set up included */
     PGconn *conn;
 
     if (!insist && !may_try(pg, err))

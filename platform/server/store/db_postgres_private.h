@@ -62,7 +62,7 @@ extern const struct pb_db_engine PB_PG_ENGINE;
 void pb_pg_forget(struct pb_database *database);
 
 /* A connection to the server that takes writes, its session set up. `insist`: try even right after a
- * failure. UNAVAILABLE, reason "store_failed". *warned is set by each WARNING that comes over it. */
+ * failure. UNAVAILABLE, reason "database_down". *warned is set by each WARNING that comes over it. */
 struct pg_conn *pb_pg_connect(struct pb_pg *pg, enum pb_db_mode mode, bool insist, bool *warned,
                               struct pb_error *err) PB_MUST_CHECK;
 /* Waits until an answer can be taken. -1: it did not come, the connection is of no use any more. */

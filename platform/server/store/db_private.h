@@ -73,7 +73,7 @@ int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err) PB_MUS
 struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_values *values,
                             struct pb_error *err) PB_MUST_CHECK;
 /* 1 a row, 0 no more, -1: CONFLICT reasons "unique", "foreign_key"; UNAVAILABLE reasons
- * "disk_full", "busy", "store_failed"; INVALID reason "not_utf8"; INTERNAL. */
+ * "disk_full", "busy", "store_failed", "database_down"; INVALID reason "not_utf8"; INTERNAL. */
 int pb_rows_next(struct pb_rows *rows, struct pb_error *err) PB_MUST_CHECK;
 void pb_rows_end(struct pb_rows *rows); /* NULL is fine */
 bool pb_rows_is_null(struct pb_rows *rows, int column);

@@ -1,8 +1,10 @@
 #include "server/store/store.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,6 +14,7 @@
 
 enum {
     QUEUE_MAX = 4096,
+    QUEUE_MS = 5000,         /* how long somebody waits for the writer to begin */
     CHECKPOINT_PAGES = 1000, /* 4 MB: what SQLite itself would take */
     RESTART_PAGES = 16000,
 };
@@ -203,6 +206,43 @@ static int enqueue(struct pb_store *store, struct job *job, struct pb_error *err
     return 0;
 }
 
+/* Takes it out of the queue; false: the writer has it already. Under the lock. */
+static bool withdraw(struct pb_store *store, struct job *job)
+{
+    for (struct job **at = &store->first; *at; at = &(*at)->next) {
+        if (*at != job)
+            continue;
+        *at = job->next;
+        if (store->last == &job->next)
+            store->last = at;
+        store->queued--;
+        return true;
+    }
+    return false;
+}
+
+/* Until it is finished; a writer that does not get to it in time is not waited for. */
+static void wait_finished(struct pb_store *store, struct job *job)
+{
+    int64_t until = pb_clock_steady_ms() + QUEUE_MS;
+    struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+    bool is_late = false;
+
+    pthread_mutex_lock(&store->lock);
+    while (!job->finished) {
+        if (is_late)
+            pthread_cond_wait(&store->finished, &store->lock);
+        else
+            is_late = pthread_cond_timedwait(&store->finished, &store->lock, &at) == ETIMEDOUT;
+        if (is_late && !job->finished && withdraw(store, job)) {
+            job->failed = job->finished = true;
+            pb_fail_reason(&job->err, PB_ERROR_UNAVAILABLE, "busy",
+                           "the database is too busy to take changes");
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
 int pb_store_write(struct pb_store *store, pb_store_write_fn *fn, void *arg, struct pb_error *err)
 {
     struct job job = {.fn = fn, .arg = arg};
@@ -215,10 +255,7 @@ int pb_store_write(struct pb_store *store, pb_store_write_fn *fn, void *arg, str
         return pb_fail(err, PB_ERROR_INTERNAL, "a write function must not wait for another one");
     if (enqueue(store, &job, err) < 0)
         return -1;
-    pthread_mutex_lock(&store->lock);
-    while (!job.finished)
-        pthread_cond_wait(&store->finished, &store->lock);
-    pthread_mutex_unlock(&store->lock);
+    wait_finished(store, &job);
     if (!job.failed)
         return 0;
     *err = job.err;
@@ -315,6 +352,7 @@ static int start(struct pb_store *store, const struct pb_store_options *options,
 struct pb_store *pb_store_open(const struct pb_store_options *options, struct pb_error *err)
 {
     struct pb_store *store = calloc(1, sizeof(*store));
+    pthread_condattr_t steady;
 
     if (!store) {
         pb_fail(err, PB_ERROR_LIMITED, "no memory");
@@ -324,7 +362,10 @@ struct pb_store *pb_store_open(const struct pb_store_options *options, struct pb
     store->last = &store->first;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->arrived, NULL);
-    pthread_cond_init(&store->finished, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->finished, &steady);
+    pthread_condattr_destroy(&steady);
     if (start(store, options, err) < 0) {
         pb_store_close(store);
         return NULL;

@@ -1,6 +1,6 @@
 /*
- * The platform's memory: one SQLite file with one writer thread and as many
- * readers as there are threads.
+ * The platform's memory: an SQLite file, or a PostgreSQL database, with one
+ * writer thread and as many readers as there are threads.
  *
  * Writes are functions. pb_store_write() hands one to the writer, which runs
  * it inside a SAVEPOINT of the current group, commits the group with one fsync
@@ -8,13 +8,18 @@
  * function that fails is undone alone. If the commit itself fails (disk full)
  * every member of the group fails, and nothing of the group is there.
  *
- * So a write function sees the newest rows and is alone while it runs:
- * load, decide, save needs no further lock. It must be short, must not wait
- * for anything, and must not have effects outside the database, because
- * the group may still fail after it returned. Events go out after
+ * So a write function sees the newest rows and is alone while it runs, among
+ * all servers of a PostgreSQL database, too: load, decide, save needs no
+ * further lock. It must be short, must not wait for anything, and must not
+ * have effects outside the database, because the group may still fail after
+ * it returned. When one of its statements fails it must fail. Events go out after
  * pb_store_write() returned, or from a submitted job's `done`.
  *
  * Readers see committed rows only, without waiting for the writer.
+ *
+ * When PostgreSQL goes away, reads and writes fail within seconds, and go on
+ * by themselves when it is back. A commit whose answer never came is looked
+ * up then, and counts as what it was.
  *
  * The caller holds the lock on the data folder: two stores over one file are
  * not ours to detect.
@@ -53,8 +58,9 @@ const char *pb_store_name(const struct pb_store *store);
 struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err) PB_MUST_CHECK;
 
 typedef int pb_store_write_fn(struct pb_db *db, void *arg, struct pb_error *err);
-/* Runs `fn` on the writer and waits until it is committed. Returns fn's failure, or the commit's
- * (UNAVAILABLE, reason "disk_full" or "store_failed"). Not from a loop thread, not from a write
+/* Runs `fn` on the writer and waits until it is committed. Returns fn's failure, or the commit's:
+ * UNAVAILABLE, reason "disk_full", "store_failed", "busy", "database_down"; and, the only one after
+ * which it may have happened after all, "outcome_unknown". Not from a loop thread, not from a write
  * function. */
 int pb_store_write(struct pb_store *store, pb_store_write_fn *fn, void *arg,
                    struct pb_error *err) PB_MUST_CHECK;

@@ -62,6 +62,42 @@ TEST(a_failed_function_leaves_nothing_and_says_why)
     assert_null(get(t, "a"));
 }
 
+/* Goes on after a statement that failed, and says that all is well. */
+static int put_twice_carelessly(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    static const char SQL[] = "INSERT INTO settings (key, value, updated_at) VALUES (?1, 'x', 1)";
+
+    (void)arg;
+    if (pb_db_run(db, SQL, PB_VALUES(T("a")), NULL, err) < 0)
+        return -1;
+    (void)!pb_db_run(db, SQL, PB_VALUES(T("a")), NULL, err);
+    (void)!pb_db_run(db, SQL, PB_VALUES(T("b")), NULL, err);
+    return 0;
+}
+
+TEST(after_a_failed_statement_the_function_has_failed)
+{
+    struct store_test *t = *state;
+
+    assert_refused(pb_store_write(t->store, put_twice_carelessly, NULL, &t->err), &t->err,
+                   PB_ERROR_CONFLICT);
+    assert_string_equal(t->err.reason, "unique");
+    assert_null(get(t, "a"));
+    assert_null(get(t, "b"));
+    store_test_write(t, put, &(struct put){"a", "1", false});
+}
+
+TEST(text_that_is_not_utf8_is_refused)
+{
+    struct store_test *t = *state;
+
+    assert_refused(pb_store_write(t->store, put, &(struct put){"a", "caf\xe9", false}, &t->err),
+                   &t->err, PB_ERROR_INVALID);
+    assert_string_equal(t->err.reason, "not_utf8");
+    store_test_write(t, put, &(struct put){"a", "café", false});
+    assert_string_equal(get(t, "a"), "café");
+}
+
 TEST(readers_cannot_write)
 {
     struct store_test *t = *state;
@@ -456,6 +492,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(what_was_written_is_read_by_the_next_reader),
         WITH_STORE(a_failed_function_leaves_nothing_and_says_why),
+        WITH_STORE(after_a_failed_statement_the_function_has_failed),
+        WITH_STORE(text_that_is_not_utf8_is_refused),
         WITH_STORE(readers_cannot_write),
         WITH_STORE(the_files_are_for_their_owner_alone),
         WITH_STORE(a_write_function_cannot_wait_for_another_one),
