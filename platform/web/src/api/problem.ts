@@ -162,6 +162,7 @@ export const sentences: Record<string, Key> = {
   memory: 'error.overloaded',
   too_much_data: 'error.too_large',
   disk_full: 'error.disk_full',
+  database_down: 'error.database_down',
   outcome_unknown: 'error.outcome_unknown',
   store_failed: 'error.internal',
   store_corrupt: 'error.internal',

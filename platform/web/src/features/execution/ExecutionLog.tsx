@@ -12,7 +12,7 @@ import { subscribeTopic } from '../../realtime/live'
 
 const pollMs = 3000
 
-export function ExecutionLog({ execution }: { execution: Execution }) {
+export default function ExecutionLog({ execution }: { execution: Execution }) {
   const t = useT()
   const store = useStore() as Store
   const { id } = execution

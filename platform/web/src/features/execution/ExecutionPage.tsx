@@ -21,13 +21,14 @@ import { NodeName } from '../../parts/NodeName'
 import NotFoundPage from '../../parts/NotFoundPage'
 import { useWhyNot } from '../../parts/permissions'
 import { usePolling, useTopic } from '../../realtime/live'
-import { ExecutionLog } from './ExecutionLog'
 import './execution.css'
 import { Steps } from './Steps'
 import { Summary } from './Summary'
 import { useStatusIcon } from './statusIcon'
 
 const RetryDialog = lazy(() => import('./RetryDialog'))
+const loadLog = () => import('./ExecutionLog')
+const ExecutionLog = lazy(loadLog)
 
 type Tab = 'summary' | 'log'
 
@@ -175,7 +176,9 @@ function Loaded({ execution, tab }: { execution: Execution; tab: Tab }) {
         <div className="column">
           <Steps execution={execution} />
           {tab === 'log' ? (
-            <ExecutionLog key={execution.id} execution={execution} />
+            <Suspense fallback={<SkeletonText lines={6} />}>
+              <ExecutionLog key={execution.id} execution={execution} />
+            </Suspense>
           ) : (
             <Summary execution={execution} />
           )}
@@ -195,6 +198,11 @@ export default function ExecutionPage() {
   const query = useGetExecutionQuery(id, usePolling())
   useTopic(`execution:${id}`)
   const execution = query.data?.id === id ? query.data : undefined
+
+  // Most visits are to what is over; who comes for the log gets its code beside the data, not after it.
+  useEffect(() => {
+    if (tab !== 'summary') void loadLog()
+  }, [tab])
 
   // Without a tab the address means: the log while it runs, the summary when it is over.
   const [first, setFirst] = useState<Tab | null>(null)

@@ -142,7 +142,9 @@ function Result({ execution }: { execution: Execution }) {
         {branch && head_sha && (
           <ResultRow icon={<GitBranch size={17} aria-hidden="true" />}>
             {repository ? (
-              <ExternalLink href={`${repository}/tree/${branch}`}>
+              <ExternalLink
+                href={`${repository}/tree/${encodeURI(branch).replace(/[?#]/g, encodeURIComponent)}`}
+              >
                 <code>{branch}</code>
               </ExternalLink>
             ) : (
