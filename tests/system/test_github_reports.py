@@ -62,7 +62,8 @@ def test_a_label_set_again_starts_again(platform, github):
     github.control("label", repo=github.name, number=number, label="poppo", login="writer")
     again = platform.execution(2)
     assert again["requested_by"] == "writer" and again["status"] == "queued"
-    settled(github, number, "queued")
+    body = settled(github, number, "queued")
+    assert "<summary>Earlier: 1</summary>" in body and "🚫 Cancelled · `admin`" in body
 
 
 def test_comments_of_writers_continue_and_others_do_not(platform, github):

@@ -176,12 +176,13 @@ static bool was_pushed(const struct pb_execution *execution)
 static void put_pushed(struct pb_buf *buf, const struct pb_github_story *story,
                        const struct pb_execution *execution)
 {
+    pb_buf_text(buf, "- ");
     pb_github_put_number(buf, story, execution);
     put_figures(buf, story, execution);
-    pb_buf_text(buf, "\n\n");
+    pb_buf_char(buf, '\n');
     put_all_said(buf, story, execution);
+    pb_buf_char(buf, '\n');
     if (pb_github_has(execution->summary)) {
-        pb_buf_char(buf, '\n');
         pb_github_put_part(buf, execution->summary, strlen(execution->summary), PUSHED_CHARS);
         pb_buf_text(buf, "\n\n");
     }

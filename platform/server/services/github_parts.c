@@ -223,8 +223,8 @@ void pb_github_put_facts(struct pb_buf *buf, const struct pb_github_story *story
         pb_github_put_code(buf, execution->model);
     }
     if (execution->num_turns)
-        pb_buf_format(buf, PB_SAY(story, " · %lld turns", " · %lld ターン"),
-                      (long long)execution->num_turns);
+        pb_buf_format(buf, PB_SAY(story, " · %lld turn%s", " · %lld ターン"),
+                      (long long)execution->num_turns, execution->num_turns == 1 ? "" : "s");
     if (with_cost && pb_github_has_cost(execution)) {
         pb_buf_text(buf, PB_SAY(story, " · cost ", " · 費用 "));
         pb_github_put_cost(buf, execution->usage.cost_micro_usd);

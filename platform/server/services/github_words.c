@@ -166,7 +166,7 @@ static void put_summary(struct pb_buf *buf, const struct pb_github_story *story,
         return;
     pb_github_quiet(buf, summary,
                     limit_of(used, story->item->pr_number ? SUMMARY_CHARS_SHORT : ALL_CHARS));
-    pb_buf_text(buf, "\n\n");
+    pb_buf_text(buf, "\n\n---\n\n"); /* from here on it is us again */
 }
 
 void pb_github_words_comment(struct pb_buf *buf, const struct pb_github_story *story)
@@ -234,9 +234,9 @@ static void put_cost(struct pb_buf *buf, const struct pb_github_story *story)
         pb_buf_text(buf, PB_SAY(story, " for ", "、"));
     }
     pb_buf_format(buf,
-                  PB_SAY(story, "%lld calls, %lld tokens in, %lld out\n\n",
-                         "呼び出し %lld 回、入力 %lld トークン、出力 %lld トークン\n\n"),
-                  (long long)usage->calls,
+                  PB_SAY(story, "%lld call%s, %lld tokens in, %lld out\n\n",
+                         "呼び出し %lld 回%s、入力 %lld トークン、出力 %lld トークン\n\n"),
+                  (long long)usage->calls, usage->calls == 1 || pb_github_is_ja(story) ? "" : "s",
                   (long long)(usage->input_tokens + usage->cache_read_tokens +
                               usage->cache_write_tokens),
                   (long long)usage->output_tokens);

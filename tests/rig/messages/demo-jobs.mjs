@@ -143,7 +143,7 @@ export const DEMO_JOBS = [
     match: /言語を環境変数で選べる/,
     steps: (now, { bash, say }) =>
       now.round > 1
-        ? byEnvironment(/英語|english|\ben\b/i.test(answerIn(now.prompt)) ? ['en', '英語', 'Hello'] : ['ja', '日本語', 'こんにちは'], { bash, say })
+        ? answerIn(now.prompt) && byEnvironment(/日本語|英語/.exec(answerIn(now.prompt))?.[0] === '英語' ? ['en', '英語', 'Hello'] : ['ja', '日本語', 'こんにちは'], { bash, say })
         : [
             bash('cat greet.py', 'まず現在の実装を確認します。'),
             say('進め方を決めるため、1 点確認させてください。\n\n```poppo-question\n環境変数が未設定のときの既定の言語は、日本語と英語のどちらにしますか？\n```\n'),

@@ -51,7 +51,7 @@ for (const issue of SAMPLE_APP.issues) {
 }
 
 test('an answer decides', () => {
-  for (const [said, greeting] of [['英語でお願いします。', 'Hello, x!'], ['日本語にしてください。', 'こんにちは, x!']]) {
+  for (const [said, greeting] of [['英語でお願いします。', 'Hello, x!'], ['日本語にしてください。英語は環境変数で選びます。', 'こんにちは, x!']]) {
     withSample((folder) => {
       play(`${answered(said)}参考\n${SAMPLE_APP.issues[2].title}`, 2, folder);
       assert.equal(execFileSync('python3', ['greet.py', 'x'], { cwd: folder, env: { PATH: process.env.PATH, LANG: 'C.UTF-8' }, encoding: 'utf8' }), `${greeting}\n`);
@@ -61,6 +61,7 @@ test('an answer decides', () => {
 
 test('a follow-up and an ordinary job end as the prompt asks, too', () => {
   withSample((folder) => assert.match(play(`once more\n${SAMPLE_APP.issues[0].title}`, 2, folder).answer, CHECKED));
+  withSample((folder) => assert.match(play(`コメント\n${SAMPLE_APP.issues[2].title}`, 3, folder).answer, CHECKED));
   withSample((folder) => assert.match(play('#7 Please write a note', 1, folder).answer, CHECKED));
   withSample((folder) => assert.match(play('#7 メモを書いてください', 1, folder).answer, CHECKED));
 });

@@ -92,7 +92,7 @@ function stepsFor(now, order) {
   const name = Object.keys(BY_ORDER).find((key) => key in order);
   if (name) return BY_ORDER[name](now, order);
   const job = DEMO_JOBS.find((j) => j.match.test(now.prompt));
-  return job ? job.steps(now, { bash, say }) : ordinaryJob(now);
+  return (job && job.steps(now, { bash, say })) || ordinaryJob(now);
 }
 
 function question(now) {

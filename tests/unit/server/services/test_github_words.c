@@ -109,7 +109,7 @@ TEST(a_finished_one_in_english)
     execution->summary = "Painted it.\n\nChecked: 12 tests. cc @bob";
     assert_string_equal(comment(), MARKS
                         "**✅ Done** · pull request #13 · [log and details](" PAGE ID ")\n\n"
-                        "Painted it.\n\nChecked: 12 tests. cc @" ZWSP "bob\n\n"
+                        "Painted it.\n\nChecked: 12 tests. cc @" ZWSP "bob\n\n---\n\n"
                         "A comment here or on the pull request continues the work.\n\n" FACTS_EN);
 }
 
@@ -121,7 +121,7 @@ TEST(a_finished_one_in_japanese)
     assert_string_equal(
         comment(), MARKS
         "**✅ 完了しました** · プルリクエスト #13 · [ログと詳細](" PAGE ID ")\n\n"
-        "青くしました。\n\n確認: テスト 12 件\n\n"
+        "青くしました。\n\n確認: テスト 12 件\n\n---\n\n"
         "ここ、またはプルリクエストにコメントすると、作業の続きを依頼できます。\n\n" FACTS_JA);
 }
 
@@ -379,7 +379,7 @@ TEST(the_pull_request_keeps_what_earlier_executions_did)
     assert_non_null(strstr(pb_buf_string(&buf), "> Make it blue\n\n**Asked** by `bob`"));
     assert_string_equal(strstr(pb_buf_string(&buf), "\n<details>"),
                         "\n<details>\n<summary>Earlier: 1 · $0.0200</summary>\n\n"
-                        "[#" ZWSP "2](" PAGE "01J2) · " COMMIT " · $0.0200\n\n"
+                        "- [#" ZWSP "2](" PAGE "01J2) · " COMMIT " · $0.0200\n"
                         "  - ❓ Which blue?\n"
                         "  - 💬 `bob`: Navy\n"
                         "\nPainted it.\n\nChecked: 12 tests.\n```\nopen\n```\n\n"
