@@ -130,7 +130,12 @@ static int make_listener(int port, struct pb_error *err)
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(fd, BACKLOG) < 0) {
-        (void)pb_fail_errno(err, "listen on 127.0.0.1:%d", port);
+        if (errno == EADDRINUSE)
+            (void)pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "busy",
+                                 "port %d of 127.0.0.1, the broker's, is used by another program",
+                                 port);
+        else
+            (void)pb_fail_errno(err, "listen on 127.0.0.1:%d", port);
         pb_close(&fd);
     }
     return fd;

@@ -32,6 +32,11 @@ static int put_path(char ret_path[512], const char *root, const char *name, stru
                : 0;
 }
 
+int pb_slot_port(int port_base, unsigned slot)
+{
+    return port_base + PB_SLOT_PORTS * (int)(slot - 1);
+}
+
 int pb_project_dirs_name(const struct pb_project_place *place, struct pb_project_dirs *ret_dirs,
                          struct pb_error *err)
 {
@@ -47,7 +52,7 @@ int pb_project_dirs_name(const struct pb_project_place *place, struct pb_project
     dirs.runner_uid = place->as_root ? place->uid_base + 2 * place->slot : geteuid();
     dirs.task_uid = place->as_root ? dirs.runner_uid + 1 : geteuid();
     dirs.gid = place->as_root ? (gid_t)dirs.runner_uid : getegid();
-    dirs.port = place->port_base + PB_SLOT_PORTS * (int)(place->slot - 1);
+    dirs.port = pb_slot_port(place->port_base, place->slot);
     if (put_path(dirs.root, place->data_dir, name, err) < 0 ||
         put_path(dirs.workspace, dirs.root, "workspace", err) < 0 ||
         put_path(dirs.logs, dirs.root, "logs", err) < 0 ||

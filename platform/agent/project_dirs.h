@@ -54,6 +54,8 @@ struct pb_project_place {
     int port_base;
 };
 
+/* The first of a slot's ports. */
+int pb_slot_port(int port_base, unsigned slot);
 /* Fills in names and numbers; touches nothing. INVALID for a bad id, slot or a path that is too long. */
 int pb_project_dirs_name(const struct pb_project_place *place, struct pb_project_dirs *ret_dirs,
                          struct pb_error *err) PB_MUST_CHECK;

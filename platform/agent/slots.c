@@ -1,9 +1,11 @@
 #include "agent/slots.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/project_dirs.h"
 #include "base/buf.h"
@@ -14,6 +16,7 @@
 enum { FILE_MAX = 1 << 20 };
 
 struct pb_slots {
+    int port_base; /* 0 = ports do not matter */
     char path[PB_PROJECT_PATH_TEXT];
     char projects[PB_SLOT_MAX + 1][PB_MESSAGE_PROJECT_TEXT]; /* by slot; "" = free */
 };
@@ -80,7 +83,7 @@ static int write_file(const struct pb_slots *slots, struct pb_error *err)
     return r;
 }
 
-struct pb_slots *pb_slots_open(const char *path, struct pb_error *err)
+struct pb_slots *pb_slots_open(const char *path, int port_base, struct pb_error *err)
 {
     struct pb_slots *slots = calloc(1, sizeof(*slots));
 
@@ -88,6 +91,7 @@ struct pb_slots *pb_slots_open(const char *path, struct pb_error *err)
         (void)pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
         return NULL;
     }
+    slots->port_base = port_base;
     (void)snprintf(slots->path, sizeof(slots->path), "%s", path);
     if (read_file(slots, err) < 0) {
         pb_slots_close(slots);
@@ -121,16 +125,43 @@ static int set(struct pb_slots *slots, unsigned slot, const char *project, struc
     return -1;
 }
 
+static bool port_is_free(const struct pb_slots *slots, unsigned slot)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int on = 1, fd;
+    bool is_free;
+
+    if (slots->port_base == 0)
+        return true;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons((uint16_t)pb_slot_port(slots->port_base, slot));
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    is_free = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+              bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    pb_close(&fd);
+    return is_free;
+}
+
+/* 0 when there is none. */
+static unsigned find_free(const struct pb_slots *slots)
+{
+    for (unsigned slot = PB_SLOT_MIN; slot <= PB_SLOT_MAX; slot++)
+        if (!*slots->projects[slot] && port_is_free(slots, slot))
+            return slot;
+    return 0;
+}
+
 int pb_slots_take(struct pb_slots *slots, const char *project, unsigned *ret_slot,
                   struct pb_error *err)
 {
     unsigned slot = pb_slots_find(slots, project);
 
     if (slot == 0) {
-        slot = pb_slots_find(slots, "");
+        slot = find_free(slots);
         if (slot == 0)
             return pb_fail_reason(err, PB_ERROR_LIMITED, "no_slot",
-                                  "all %d slots of this node are taken", PB_SLOT_MAX);
+                                  "all %d slots of this node are taken, or their ports are",
+                                  PB_SLOT_MAX);
         if (set(slots, slot, project, err) < 0)
             return -1;
     }

@@ -12,8 +12,9 @@
 
 struct pb_slots;
 
-/* Reads the file; a missing one is an empty table. */
-struct pb_slots *pb_slots_open(const char *path, struct pb_error *err) PB_MUST_CHECK;
+/* Reads the file; a missing one is an empty table. port_base: a slot whose first port of the loopback some
+ * other program listens on is not given away; 0 = do not look. */
+struct pb_slots *pb_slots_open(const char *path, int port_base, struct pb_error *err) PB_MUST_CHECK;
 void pb_slots_close(struct pb_slots *slots); /* NULL is fine */
 
 /* The project's slot, given and written down if it had none. LIMITED when all are taken. */

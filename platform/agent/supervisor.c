@@ -122,7 +122,7 @@ static int set_up(struct pb_supervisor *s, struct pb_error *err)
     (void)snprintf(s->wishes_path, sizeof(s->wishes_path), "%s/node/wishes.json",
                    s->options.data_dir);
     (void)snprintf(path, sizeof(path), "%s/node/slots.json", s->options.data_dir);
-    s->slots = pb_slots_open(path, err);
+    s->slots = pb_slots_open(path, s->options.port_base, err);
     if (!s->slots)
         return -1;
     s->spawn = pb_spawn_new(&spawn, err);

@@ -185,7 +185,7 @@ TEST(a_slot_is_kept_until_it_is_given_back)
     unsigned again;
 
     (void)snprintf(path, sizeof(path), "%s/slots.json", dir);
-    slots = pb_slots_open(path, &err);
+    slots = pb_slots_open(path, 0, &err);
     assert_non_null(slots);
     assert_ok(pb_slots_take(slots, "a", &first, &err), &err);
     assert_ok(pb_slots_take(slots, "b", &second, &err), &err);
@@ -194,7 +194,7 @@ TEST(a_slot_is_kept_until_it_is_given_back)
     assert_ok(pb_slots_take(slots, "a", &again, &err), &err);
     assert_int_equal(again, first);
     pb_slots_close(slots);
-    slots = pb_slots_open(path, &err); /* as after a restart */
+    slots = pb_slots_open(path, 0, &err); /* as after a restart */
     assert_non_null(slots);
     assert_int_equal(pb_slots_find(slots, "b"), second);
     assert_ok(pb_slots_give_back(slots, "a", &err), &err);
@@ -215,7 +215,7 @@ TEST(a_damaged_slot_table_is_refused_instead_of_giving_a_slot_twice)
         struct pb_error err;
 
         assert_ok(pb_fs_write(AT_FDCWD, path, BAD[i], strlen(BAD[i]), 0600, &err), &err);
-        assert_null(pb_slots_open(path, &err));
+        assert_null(pb_slots_open(path, 0, &err));
     }
 }
 

@@ -1,7 +1,9 @@
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +55,7 @@ static void expect_file(const char *text)
 static struct pb_slots *open_slots(void)
 {
     struct pb_error err = {0};
-    struct pb_slots *slots = pb_slots_open(path, &err);
+    struct pb_slots *slots = pb_slots_open(path, 0, &err);
 
     if (!slots)
         fail_msg("%s", err.message);
@@ -112,6 +114,26 @@ TEST(a_slot_given_back_is_the_next_one_s)
     expect_file("{\"b\":2}");
     assert_ok(pb_slots_give_back(slots, "a", &err), &err); /* nothing to give back is fine */
     assert_int_equal(take(slots, "c"), 1);
+    pb_slots_close(slots);
+}
+
+TEST(a_slot_whose_port_another_program_uses_is_passed_over)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct pb_error err = {0};
+    struct pb_slots *slots;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(taken, 1), 0);
+    assert_int_equal(getsockname(taken, (struct sockaddr *)&address, &len), 0);
+    slots = pb_slots_open(path, ntohs(address.sin_port), &err);
+    assert_non_null(slots);
+    assert_true(take(slots, "a") > PB_SLOT_MIN);
+    pb_close(&taken);
+    assert_int_equal(take(slots, "b"), PB_SLOT_MIN);
     pb_slots_close(slots);
 }
 
@@ -194,7 +216,7 @@ TEST(a_table_that_is_none_is_refused_and_left_alone)
         struct pb_error err = {0};
 
         write_table(TABLES[i]);
-        if (pb_slots_open(path, &err))
+        if (pb_slots_open(path, 0, &err))
             fail_msg("taken: %s", TABLES[i]);
         assert_non_null(strstr(err.message, path));
         expect_file(TABLES[i]);
@@ -208,6 +230,7 @@ int main(void)
         WITH_FOLDER(the_lowest_free_slot_is_given_and_kept),
         WITH_FOLDER(slots_outlive_the_process_in_a_file_of_its_owner_alone),
         WITH_FOLDER(a_slot_given_back_is_the_next_one_s),
+        WITH_FOLDER(a_slot_whose_port_another_program_uses_is_passed_over),
         WITH_FOLDER(every_project_with_a_slot_is_listed),
         WITH_FOLDER(what_cannot_be_written_down_is_not_given),
         WITH_FOLDER(a_full_node_says_so),
