@@ -147,7 +147,9 @@ static int spawn(struct child *child, struct pb_error *err)
     if (r == 0)
         r = pb_process_spawn(&spec, &child->process, err);
     pb_arena_release(&arena);
-    return r < 0 ? pb_fail_in(err, "start %s", KINDS[child->program].name) : 0;
+    return r < 0 ? pb_fail_in(err, "start %s (./dev up installs what is missing)",
+                              KINDS[child->program].name)
+                 : 0;
 }
 
 static void child_start(void *arg);
@@ -227,9 +229,14 @@ static void child_ended(void *arg, int events)
                      !(WIFEXITED(status) && WEXITSTATUS(status) == PB_EXIT_CANNOT_START);
     if (lived >= HEALTHY_MS)
         child->backoff_ms = BACKOFF_FIRST_MS;
-    pb_log_warn("launcher", "%s ended (%s %d)", KINDS[child->program].name,
-                WIFSIGNALED(status) ? "signal" : "exit status",
-                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    if (WIFSIGNALED(status))
+        pb_log_warn("launcher",
+                    "%s ended (signal %d): killed from outside, for lack of memory, or "
+                    "by a fault of its own; the kernel's log (dmesg) tells which",
+                    KINDS[child->program].name, WTERMSIG(status));
+    else
+        pb_log_warn("launcher", "%s ended (exit status %d): its own lines above say why",
+                    KINDS[child->program].name, WEXITSTATUS(status));
     start_later(child);
 }
 

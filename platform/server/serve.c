@@ -170,7 +170,9 @@ static int open_server(struct serve *serve, struct pb_error *err)
     }
     serve->files = pb_static_files_load(serve->settings->web_dir, &why);
     if (!serve->files)
-        pb_log_fail(PB_LOG_WARN, "platform", &why, "serving the API alone, without the web UI");
+        pb_log_fail(PB_LOG_WARN, "platform", &why,
+                    "serving the API alone, without the web UI: build and install it (./dev up "
+                    "does), or set web_dir");
     serve->router = pb_router_new(&serve->platform, serve->files, err);
     if (!serve->router)
         return -1;

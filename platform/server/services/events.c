@@ -252,7 +252,9 @@ static void tell(struct pb_events *events, struct pb_db *db, const struct dirty 
     pb_json_writer_init(&w, &json);
     if (KINDS[dirty->kind].render(events, db, &arena, dirty, &w, &err) < 0) {
         if (err.code != PB_ERROR_NOT_FOUND)
-            pb_log_fail(PB_LOG_WARN, "events", &err, "%s=%s", KINDS[dirty->kind].event, dirty->id);
+            pb_log_fail(PB_LOG_WARN, "events", &err,
+                        "%s=%s browsers see its change after a reload only",
+                        KINDS[dirty->kind].event, dirty->id);
     } else if (!pb_buf_failed(&json)) {
         publish_both(events, KINDS[dirty->kind].whole, KINDS[dirty->kind].kind, dirty->id,
                      KINDS[dirty->kind].event, pb_buf_string(&json));
@@ -289,7 +291,8 @@ static void tell_all(struct pb_events *events, struct batch *batch)
     struct pb_db *db = pb_store_reader(events->platform->store, &err);
 
     if (!db) {
-        pb_log_fail(PB_LOG_WARN, "events", &err, "no reader");
+        pb_log_fail(PB_LOG_WARN, "events", &err,
+                    "browsers cannot be told what changed, they fetch again");
         batch->lost = true;
     }
     for (size_t i = 0; db && i < batch->count; i++)

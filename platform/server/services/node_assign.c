@@ -229,7 +229,8 @@ bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id)
                     execution_id, (long long)a.execution->attempt_count, a.project->id,
                     a.execution->node_id);
     else
-        pb_log_fail(PB_LOG_WARN, "node_hub", &err, "execution=%s not assigned", execution_id);
+        pb_log_fail(PB_LOG_WARN, "node_hub", &err,
+                    "execution=%s not assigned, it goes back to the queue", execution_id);
     pb_arena_release(&arena);
     return sent;
 }

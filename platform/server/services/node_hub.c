@@ -250,7 +250,10 @@ int pb_node_hub_recognise(struct pb_node_hub *hub, const char *key, char *ret_no
     pb_arena_init(&arena, 64 << 10);
     r = pb_node_find(db, &arena, digest, &node, err);
     if (r == 0 && !node)
-        r = pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "node_key", "no node has this key");
+        r = pb_fail_reason(
+            err, PB_ERROR_UNAUTHENTICATED, "node_key",
+            "no node has this key; the key of a machine's own node is in node/node.key of its "
+            "data_dir, and the launcher tells the platform of it");
     if (r == 0)
         (void)snprintf(ret_node_id, size, "%s", node->id);
     pb_arena_release(&arena);
@@ -368,7 +371,10 @@ static void drop_overdue(struct pb_node_hub *hub, const struct pending *pending)
                                                      pending->attempt, pending->fence, NULL},
                           "the node did not accept it in time", &err) < 0 &&
         err.code != PB_ERROR_CONFLICT)
-        pb_log_fail(PB_LOG_WARN, "node_hub", &err, "execution=%s", pending->execution);
+        pb_log_fail(
+            PB_LOG_WARN, "node_hub", &err,
+            "execution=%s was not accepted and cannot be queued again; cancel it and re-run",
+            pending->execution);
 }
 
 /* A node that has been silent for too long; false when there is none. */
@@ -401,9 +407,13 @@ void pb_node_hub_sweep(struct pb_node_hub *hub)
         free(pending);
     }
     while (take_silent(hub, now, node_id)) {
-        pb_log_warn("node_hub", "node=%s silent for too long, giving up its attempts", node_id);
+        pb_log_warn("node_hub",
+                    "node=%s silent for too long (offline_limit), queueing its work again; look "
+                    "whether the machine, poppo-agent and poppo-link run",
+                    node_id);
         if (pb_node_give_up(hub, node_id, "its node has been silent for too long", &err) < 0)
-            pb_log_fail(PB_LOG_WARN, "node_hub", &err, "node=%s", node_id);
+            pb_log_fail(PB_LOG_WARN, "node_hub", &err, "node=%s its work cannot be queued again",
+                        node_id);
     }
 }
 

@@ -81,14 +81,20 @@ bool pb_link_send(struct link *link, const struct pb_buf *frame)
     bool ok;
 
     if (pb_buf_failed(frame) || pb_message_peek(frame->data, frame->len, &head, &err) < 0) {
-        pb_log_error("node_hub", "node=%s a frame of ours is malformed or too long", link->node_id);
+        pb_log_error(
+            "node_hub",
+            "node=%s a frame of ours is malformed or too long and was not sent; please report this",
+            link->node_id);
         return false;
     }
     (void)pthread_mutex_lock(&link->lock);
     ok = !link->is_closed &&
          pb_message_gate_pass(&link->gate, PB_MESSAGE_FROM_PLATFORM, head.type, &err) == 0;
     if (ok && !pb_websocket_send(link->ws, false, frame->data, frame->len)) {
-        pb_log_warn("node_hub", "node=%s link cannot take more, closing it", link->node_id);
+        pb_log_warn("node_hub",
+                    "node=%s link cannot take more, closing it; the node comes back and repeats "
+                    "what had no answer",
+                    link->node_id);
         pb_link_close(link, CLOSE_LATER, "too slow");
         ok = false;
     }

@@ -243,6 +243,12 @@ static int tell(struct pb_node_hub *hub, struct pb_db *db, struct pb_arena *aren
     return 0;
 }
 
+static void log_untold(const char *project_id, const struct pb_error *err)
+{
+    pb_log_fail(PB_LOG_WARN, "node_hub", err,
+                "project=%s its node is not told what changed until it connects again", project_id);
+}
+
 static void change(struct pb_node_hub *hub, const char *project_id, bool only_unwanted)
 {
     struct pb_project *project;
@@ -255,9 +261,9 @@ static void change(struct pb_node_hub *hub, const char *project_id, bool only_un
     db = pb_store_reader(hub->platform->store, &err);
     pb_arena_init(&arena, 4 << 20);
     if (!db || pb_project_load(db, &arena, project_id, &project, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "node_hub", &err, "project=%s", project_id);
+        log_untold(project_id, &err);
     else if (!(only_unwanted && is_wanted(project)) && tell(hub, db, &arena, project, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "node_hub", &err, "project=%s", project_id);
+        log_untold(project_id, &err);
     pb_arena_release(&arena);
 }
 
@@ -281,7 +287,7 @@ void pb_node_hub_project_restart(struct pb_node_hub *hub, const char *project_id
 
     pb_arena_init(&arena, 4 << 20);
     if (!db || pb_project_load(db, &arena, project_id, &project, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "node_hub", &err, "project=%s", project_id);
+        log_untold(project_id, &err);
     else if (project->node_id)
         link = pb_link_of_node(hub, project->node_id);
     if (link)
