@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "model/limits.h"
 #include "server/store/log_journal_private.h"
+#include "server/store/log_segment_private.h"
 
 enum {
     MAGIC = 0x4a4c4250, /* "PBLJ" */
@@ -116,7 +117,8 @@ static bool decode(const unsigned char *data, size_t len, struct pb_log_record *
     record.offset = pb_get_u64(data + AT_OFFSET);
     record.data = (const char *)data + HEADER;
     *ret_record = record;
-    return pb_ulid_valid(record.execution);
+    return pb_ulid_valid(record.execution) && record.type >= PB_LOG_RECORD_LINES &&
+           record.type <= PB_LOG_RECORD_DROP;
 }
 
 /* --- files --------------------------------------------------------------------------------------- */
@@ -136,8 +138,7 @@ int pb_log_journal_create(struct pb_log_journal *journal, int dir, uint64_t numb
     fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return pb_fail_errno(err, "%s", name);
-    if (fsync(dir) < 0) {
-        pb_fail_errno(err, "%s", name);
+    if (pb_log_sync_names(dir, "log folder", err) < 0) {
         pb_close(&fd);
         (void)unlinkat(dir, name, 0);
         return -1;
@@ -162,45 +163,26 @@ void pb_log_journal_add(struct pb_log_journal *journal, const struct pb_log_reco
     pb_buf_bytes(&journal->batch, record->data, record->len);
 }
 
-static int write_at(int fd, const char *data, size_t len, uint64_t offset, struct pb_error *err)
-{
-    while (len > 0) {
-        ssize_t written = pwrite(fd, data, len, (off_t)offset);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return pb_fail_errno(err, "log journal");
-        data += written;
-        len -= (size_t)written;
-        offset += (uint64_t)written;
-    }
-    return 0;
-}
-
 int pb_log_journal_commit(struct pb_log_journal *journal, struct pb_error *err)
 {
     size_t len = journal->batch.len;
-    bool is_synced = true;
     int r = -1;
 
     if (pb_buf_failed(&journal->batch)) {
         pb_fail(err, PB_ERROR_LIMITED, "no memory for the log journal");
         goto out;
     }
-    if (write_at(journal->fd, pb_buf_string(&journal->batch), len, journal->size, err) < 0)
-        goto out;
-    is_synced = fdatasync(journal->fd) == 0;
-    if (!is_synced) {
+    if (pb_log_write_at(journal->fd, pb_buf_string(&journal->batch), len, journal->size) < 0) {
         pb_fail_errno(err, "log journal");
+        /* What cannot be undone must not be read after the records of another time. */
+        journal->is_broken = ftruncate(journal->fd, (off_t)journal->size) < 0;
         goto out;
     }
+    if (pb_log_sync(journal->fd, "log journal", err) < 0)
+        goto out;
     journal->size += len;
     r = 0;
 out:
-    /* After a failed sync nobody knows what is in the file. The next journal says it better. */
-    if (r < 0 && (ftruncate(journal->fd, (off_t)journal->size) < 0 || !is_synced))
-        journal->is_broken = true;
     pb_buf_clear(&journal->batch);
     return r;
 }

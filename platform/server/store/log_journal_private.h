@@ -24,6 +24,7 @@ enum pb_log_record_type {
     PB_LOG_RECORD_COMPLETE,
     PB_LOG_RECORD_REOPEN,
     PB_LOG_RECORD_REMOVE,
+    PB_LOG_RECORD_DROP, /* `count` lines came when the log was full; the data begins with how many before */
 };
 
 struct pb_log_record {
@@ -44,14 +45,15 @@ struct pb_log_journal {
     uint64_t number; /* in its file's name */
     uint64_t size;   /* synced */
     struct pb_buf batch;
-    bool is_broken; /* a sync failed: what is in the file is unknown, go on in another one */
+    bool is_broken; /* what is in the file behind `size` is unknown: go on in another one */
 };
 
 int pb_log_journal_create(struct pb_log_journal *journal, int dir, uint64_t number,
                           struct pb_error *err) PB_MUST_CHECK;
 void pb_log_journal_close(struct pb_log_journal *journal);
 void pb_log_journal_add(struct pb_log_journal *journal, const struct pb_log_record *record);
-/* Writes and syncs what was added. On failure the file is as before and nothing was added. */
+/* Writes and syncs what was added. On failure the file is as before and nothing was added; on reason
+ * "disk_error" nobody knows. */
 int pb_log_journal_commit(struct pb_log_journal *journal, struct pb_error *err) PB_MUST_CHECK;
 
 typedef int pb_log_replay_fn(void *arg, const struct pb_log_record *record, struct pb_error *err);

@@ -1,29 +1,22 @@
 #include "server/store/log_store.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/fs.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "server/store/log_store_private.h"
 
 enum {
-    JOURNAL_BYTES = 64 << 20,
-    QUEUE_BYTES = 16 << 20,
-    GATHER_MS = 5,
-    GATHER_MS_MAX = 20,
-    PREFIX_MAX = 24, /* time and stream */
+    DIGITS = 13, /* of a time; unix ms has so many from 2001 to 2286 */
+    CUT_MARK =
+        1024, /* runners cut at the limit and mark the cut: a refused line would stop its log */
 };
 
-/* --- what callers bring --------------------------------------------------------------------------
- * */
+/* --- what callers bring -------------------------------------------------------------------------- */
 
-static int check_execution(const char *execution, struct pb_error *err)
+int pb_log_check_execution(const char *execution, struct pb_error *err)
 {
     if (execution && pb_ulid_valid(execution))
         return 0;
@@ -31,26 +24,60 @@ static int check_execution(const char *execution, struct pb_error *err)
                    execution ? execution : "");
 }
 
-/* "<unix ms> <stream> <text>", without its end. Runners cut at the limit and mark the cut: leave
- * room for the mark, a refused line would stop its whole log. */
-static bool is_line(const char *line, size_t len)
+/* Digits of the time of "<unix ms> <stream> <text>" (without its end); 0: it is no such line. */
+static size_t time_of_line(const char *line, size_t len)
 {
     static const char STREAMS[] = "oectrsxwg";
     size_t digits = 0;
 
-    while (digits < len && line[digits] >= '0' && line[digits] <= '9')
+    while (digits < len && digits < 20 && line[digits] >= '0' && line[digits] <= '9')
         digits++;
-    return digits > 0 && digits < PREFIX_MAX - 3 && len >= digits + 3 && line[digits] == ' ' &&
-           line[digits + 1] != '\0' && strchr(STREAMS, line[digits + 1]) &&
-           line[digits + 2] == ' ' && len - digits - 3 <= PB_LIMIT_LOG_LINE + 1024;
+    if (digits == 0 || len < digits + 3 || line[digits] != ' ' || line[digits + 1] == '\0' ||
+        !strchr(STREAMS, line[digits + 1]) || line[digits + 2] != ' ' ||
+        len - digits - 3 > PB_LIMIT_LOG_LINE + CUT_MARK)
+        return 0;
+    return digits;
 }
 
-static int check_chunk(const struct pb_log_chunk *chunk, struct pb_error *err)
+/* The line with a time of exactly DIGITS: a clock may be far off. */
+static void put_line(struct pb_buf *to, const char *line, size_t len, size_t digits)
+{
+    if (digits > DIGITS)
+        pb_buf_text(to, "9999999999999");
+    else
+        pb_buf_bytes(to, "0000000000000", DIGITS - digits);
+    if (digits <= DIGITS)
+        pb_buf_bytes(to, line, digits);
+    pb_buf_bytes(to, line + digits, len - digits);
+}
+
+/* What the chunk holds, as it is stored. */
+static int take_lines(const struct pb_log_chunk *chunk, struct pb_buf *to, struct pb_error *err)
 {
     const char *at = chunk->data, *end = chunk->data + chunk->len;
     uint32_t count = 0;
 
-    if (check_execution(chunk->execution, err) < 0)
+    for (; at < end; count++) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        size_t digits = line_end ? time_of_line(at, (size_t)(line_end - at)) : 0;
+
+        if (digits == 0)
+            return pb_fail(err, PB_ERROR_INVALID, "line %u of the chunk is not a log line", count);
+        put_line(to, at, (size_t)(line_end + 1 - at), digits);
+        at = line_end + 1;
+    }
+    if (count != chunk->count)
+        return pb_fail(err, PB_ERROR_INVALID, "a chunk of %u lines says it has %u", count,
+                       chunk->count);
+    if (pb_buf_failed(to))
+        return pb_fail(err, PB_ERROR_INVALID, "the lines of a chunk have at most %d bytes",
+                       PB_LIMIT_LOG_CHUNK);
+    return 0;
+}
+
+static int check_chunk(const struct pb_log_chunk *chunk, struct pb_error *err)
+{
+    if (pb_log_check_execution(chunk->execution, err) < 0)
         return -1;
     if (chunk->len == 0 || chunk->len > PB_LIMIT_LOG_CHUNK)
         return pb_fail(err, PB_ERROR_INVALID, "a chunk has 1 to %d bytes", PB_LIMIT_LOG_CHUNK);
@@ -58,42 +85,10 @@ static int check_chunk(const struct pb_log_chunk *chunk, struct pb_error *err)
         return pb_fail(err, PB_ERROR_INVALID, "a line number is too large");
     if (!pb_utf8_valid(chunk->data, chunk->len) || memchr(chunk->data, '\0', chunk->len))
         return pb_fail(err, PB_ERROR_INVALID, "log lines are UTF-8 without NUL");
-    for (; at < end; count++) {
-        const char *line_end = memchr(at, '\n', (size_t)(end - at));
-
-        if (!line_end || !is_line(at, (size_t)(line_end - at)))
-            return pb_fail(err, PB_ERROR_INVALID, "line %u of the chunk is not a log line", count);
-        at = line_end + 1;
-    }
-    if (count != chunk->count)
-        return pb_fail(err, PB_ERROR_INVALID, "a chunk of %u lines says it has %u", count,
-                       chunk->count);
     return 0;
 }
 
-/* --- queueing ------------------------------------------------------------------------------------
- * */
-
-static int enqueue(struct pb_log_store *logs, struct pb_log_entry *entry, struct pb_error *err)
-{
-    size_t size = entry->len + sizeof(*entry);
-    int r = 0;
-
-    pthread_mutex_lock(&logs->lock);
-    if (logs->is_stopping) {
-        r = pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "stopping", "the platform is stopping");
-    } else if (logs->queued_bytes + size > logs->queue_max) {
-        r = pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "busy",
-                           "too many log lines are waiting to be stored");
-    } else {
-        *logs->last = entry;
-        logs->last = &entry->next;
-        logs->queued_bytes += size;
-        pthread_cond_signal(&logs->arrived);
-    }
-    pthread_mutex_unlock(&logs->lock);
-    return r;
-}
+/* --- wishes -------------------------------------------------------------------------------------- */
 
 static struct pb_log_entry *new_entry(enum pb_log_record_type type, const char *execution,
                                       size_t len, struct pb_error *err)
@@ -110,26 +105,38 @@ static struct pb_log_entry *new_entry(enum pb_log_record_type type, const char *
     return entry;
 }
 
-int pb_log_append(struct pb_log_store *logs, const struct pb_log_chunk *chunk, pb_log_done_fn *done,
-                  void *arg, struct pb_error *err)
+static int append(struct pb_log_store *logs, const struct pb_log_chunk *chunk,
+                  const struct pb_buf *lines, pb_log_done_fn *done, void *arg, struct pb_error *err)
 {
-    struct pb_log_entry *entry;
+    struct pb_log_entry *entry = new_entry(PB_LOG_RECORD_LINES, chunk->execution, lines->len, err);
 
-    if (check_chunk(chunk, err) < 0)
-        return -1;
-    entry = new_entry(PB_LOG_RECORD_LINES, chunk->execution, chunk->len, err);
     if (!entry)
         return -1;
-    memcpy(entry->data, chunk->data, chunk->len);
+    memcpy(entry->data, lines->data, lines->len);
     entry->attempt = chunk->attempt;
     entry->seq = chunk->seq;
     entry->count = chunk->count;
     entry->done = done;
     entry->arg = arg;
-    if (enqueue(logs, entry, err) == 0)
+    if (logs->ops->queue(logs, entry, err) == 0)
         return 0;
     free(entry);
     return -1;
+}
+
+int pb_log_append(struct pb_log_store *logs, const struct pb_log_chunk *chunk, pb_log_done_fn *done,
+                  void *arg, struct pb_error *err)
+{
+    struct pb_buf lines;
+    int r = -1;
+
+    if (check_chunk(chunk, err) < 0)
+        return -1;
+    pb_buf_init(&lines, PB_LIMIT_LOG_CHUNK + 1);
+    if (take_lines(chunk, &lines, err) == 0)
+        r = append(logs, chunk, &lines, done, arg, err);
+    pb_buf_release(&lines);
+    return r;
 }
 
 struct waiter {
@@ -198,14 +205,14 @@ static int ask(struct pb_log_store *logs, enum pb_log_record_type type, const ch
     struct pb_log_entry *entry;
     int r;
 
-    if (check_execution(execution, err) < 0)
+    if (pb_log_check_execution(execution, err) < 0)
         return -1;
     entry = new_entry(type, execution, 0, err);
     if (!entry)
         return -1;
     entry->done = on_waited;
     entry->arg = &waiter;
-    r = enqueue(logs, entry, err);
+    r = logs->ops->queue(logs, entry, err);
     if (r < 0)
         free(entry);
     return wait_for(&waiter, r, err);
@@ -222,24 +229,15 @@ int pb_log_remove(struct pb_log_store *logs, const char *execution, struct pb_er
     return ask(logs, PB_LOG_RECORD_REMOVE, execution, err);
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- * */
+/* --- looking ------------------------------------------------------------------------------------- */
 
-/* What readers may see of it. */
-static int look(struct pb_log_store *logs, const char *execution, struct pb_log_state *ret_state,
-                struct pb_error *err)
+struct pb_log_info pb_log_info_of(const struct pb_log_state *state)
 {
-    struct pb_log_segment *segment;
-    uint64_t generation;
-
-    if (check_execution(execution, err) < 0)
-        return -1;
-    pthread_mutex_lock(&logs->lock);
-    segment = pb_log_table_find(&logs->table, execution);
-    if (segment)
-        *ret_state = segment->seen;
-    pthread_mutex_unlock(&logs->lock);
-    return segment ? 0 : pb_log_state_load(logs->dir, execution, ret_state, &generation, err);
+    return (struct pb_log_info){.lines = state->lines,
+                                .bytes = state->bytes,
+                                .dropped = state->dropped,
+                                .birth = state->birth,
+                                .complete = state->is_complete};
 }
 
 int pb_log_stat(struct pb_log_store *logs, const char *execution, struct pb_log_info *ret_info,
@@ -247,9 +245,10 @@ int pb_log_stat(struct pb_log_store *logs, const char *execution, struct pb_log_
 {
     struct pb_log_state state;
 
-    if (look(logs, execution, &state, err) < 0)
+    if (pb_log_check_execution(execution, err) < 0 ||
+        logs->ops->look(logs, execution, &state, err) < 0)
         return -1;
-    *ret_info = (struct pb_log_info){state.lines, state.bytes, state.is_complete};
+    *ret_info = pb_log_info_of(&state);
     return 0;
 }
 
@@ -258,34 +257,10 @@ int pb_log_next_seq(struct pb_log_store *logs, const char *execution, uint32_t a
 {
     struct pb_log_state state;
 
-    if (look(logs, execution, &state, err) < 0)
+    if (pb_log_check_execution(execution, err) < 0 ||
+        logs->ops->look(logs, execution, &state, err) < 0)
         return -1;
     *ret_seq = pb_log_sender_next(&state, attempt);
-    return 0;
-}
-
-int pb_log_read(struct pb_log_store *logs, const char *execution, const struct pb_log_range *range,
-                struct pb_buf *ret_data, uint64_t *ret_from, uint64_t *ret_count,
-                struct pb_log_info *ret_info, struct pb_error *err)
-{
-    struct pb_log_state state;
-    uint64_t from = range->from, count = 0;
-
-    if (look(logs, execution, &state, err) < 0)
-        return -1;
-    if (range->tail)
-        from = state.lines > range->count ? state.lines - range->count : 0;
-    if (from > state.lines)
-        from = state.lines;
-    if (pb_log_segment_read(logs->dir, execution, &state, from, range->count, ret_data, &count,
-                            err) < 0)
-        return pb_fail_in(err, "log of %s", execution);
-    if (ret_from)
-        *ret_from = from;
-    if (ret_count)
-        *ret_count = count;
-    if (ret_info)
-        *ret_info = (struct pb_log_info){state.lines, state.bytes, state.is_complete};
     return 0;
 }
 
@@ -293,97 +268,15 @@ int pb_log_address(const char *execution, char ret_address[PB_LOG_ADDRESS], stru
 {
     char path[PB_LOG_PATH];
 
-    if (check_execution(execution, err) < 0)
+    if (pb_log_check_execution(execution, err) < 0)
         return -1;
     pb_log_path(execution, ".log", path);
     snprintf(ret_address, PB_LOG_ADDRESS, "segment:%s", path);
     return 0;
 }
 
-/* --- opening and closing -------------------------------------------------------------------------
- * */
-
-static void init(struct pb_log_store *logs, const struct pb_log_store_options *options)
-{
-    unsigned gather = options->gather_ms ? options->gather_ms : GATHER_MS;
-    pthread_condattr_t monotonic;
-
-    logs->dir = -1;
-    logs->journal.fd = -1;
-    logs->journal_bytes = options->journal_bytes ? options->journal_bytes : JOURNAL_BYTES;
-    logs->queue_max = options->queue_bytes ? options->queue_bytes : QUEUE_BYTES;
-    logs->gather_ms = gather < GATHER_MS_MAX ? gather : GATHER_MS_MAX;
-    logs->last = &logs->first;
-    pthread_mutex_init(&logs->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&logs->arrived, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_cond_init(&logs->checkpoint_asked, NULL);
-    pthread_cond_init(&logs->checkpoint_done, NULL);
-    pb_log_table_init(&logs->table, -1, &logs->lock);
-}
-
-struct pb_log_store *pb_log_store_open(const struct pb_log_store_options *options,
-                                       struct pb_error *err)
-{
-    struct pb_log_store *logs = calloc(1, sizeof(*logs));
-
-    if (!logs) {
-        pb_fail(err, PB_ERROR_LIMITED, "no memory");
-        return NULL;
-    }
-    init(logs, options);
-    if (pb_fs_mkdirs(options->dir, 0700, err) < 0)
-        goto fail;
-    logs->dir = open(options->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (logs->dir < 0) {
-        pb_fail_errno(err, "%s", options->dir);
-        goto fail;
-    }
-    logs->table.dir = logs->dir;
-    if (pb_log_recover(logs, err) < 0)
-        goto fail;
-    logs->checkpointer = pb_thread_start("log-sync", pb_log_checkpointer_main, logs, err);
-    if (!logs->checkpointer)
-        goto fail;
-    logs->writer = pb_thread_start("log-writer", pb_log_writer_main, logs, err);
-    if (!logs->writer)
-        goto fail;
-    return logs;
-fail:
-    pb_fail_in(err, "log store");
-    pb_log_store_close(logs);
-    return NULL;
-}
-
 void pb_log_store_close(struct pb_log_store *logs)
 {
-    struct pb_error err = {0};
-
-    if (!logs)
-        return;
-    pthread_mutex_lock(&logs->lock);
-    logs->is_stopping = true;
-    pthread_cond_broadcast(&logs->arrived);
-    pthread_mutex_unlock(&logs->lock);
-    if (logs->writer)
-        pb_thread_join(&logs->writer);
-    pthread_mutex_lock(&logs->lock);
-    logs->checkpointer_stops = true;
-    pthread_cond_broadcast(&logs->checkpoint_asked);
-    pthread_mutex_unlock(&logs->lock);
-    if (logs->checkpointer)
-        pb_thread_join(&logs->checkpointer);
-    /* What a failure leaves in the journal is replayed at the next start. */
-    if (logs->journal.fd >= 0 && pb_log_finish(logs, &err) < 0)
-        pb_log_debug("log_store", "close: %s", err.message);
-    pb_log_journal_close(&logs->journal);
-    pb_log_table_release(&logs->table);
-    pb_close(&logs->dir);
-    pthread_cond_destroy(&logs->checkpoint_done);
-    pthread_cond_destroy(&logs->checkpoint_asked);
-    pthread_cond_destroy(&logs->arrived);
-    pthread_mutex_destroy(&logs->lock);
-    free(logs);
+    if (logs)
+        logs->ops->close(logs);
 }

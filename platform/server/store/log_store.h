@@ -6,7 +6,11 @@
  *                          journal    all of the tick's chunks to ONE file, one fdatasync
  *                          acknowledge
  *   checkpoint (journal > 64 MiB, close): sync the touched segments, then drop that journal
+ *   seal (complete and quiet): the segment's lines move into <execution>.zst, packed
  *   open: journals are replayed into the segments; a torn tail is cut off by its checksum
+ *
+ * A line is stored as "<unix ms, 13 digits> <stream> <text>\n", so what stands
+ * before the text is always PB_LOG_PREFIX bytes.
  *
  * An execution's log is numbered by line from 0: all attempts one after the
  * other, the platform's own lines among them. Who sends lines (an attempt)
@@ -19,6 +23,10 @@
  *  3. Readers never see part of a line, nor lines that may still be undone.
  *  4. Memory and open files do not grow with history: at most 64 segments are
  *     open, and the queue is bounded (UNAVAILABLE, reason "busy").
+ *  5. A sync that failed is never repeated: the store takes nothing more
+ *     (reason "disk_error"), says so once, and the next start replays the journal.
+ *  6. Damaged lines keep their number and their length; their text says what
+ *     is damaged. Everything else stays readable.
  *
  * Appending and reading are safe from any thread.
  */
@@ -33,10 +41,13 @@
 #include "base/error.h"
 
 struct pb_log_store;
+struct pb_log_reader;
 
 enum {
     PB_LOG_ATTEMPT_PLATFORM = 0, /* sender of the platform's own lines */
     PB_LOG_ADDRESS = 64,         /* "segment:2026-11/<execution>.log" and its NUL */
+    PB_LOG_PREFIX = 16,          /* "1700000000000 o " */
+    PB_LOG_TITLE = 120,          /* of a mark's text, at most */
 };
 #define PB_LOG_SEQ_NEXT UINT64_MAX /* whatever comes next for this sender: for lines made here */
 
@@ -45,6 +56,12 @@ struct pb_log_store_options {
     size_t journal_bytes; /* checkpoint past it; 0 = 64 MiB */
     size_t queue_bytes;   /* 0 = 16 MiB */
     unsigned gather_ms;   /* how long a tick collects; 0 = 5, at most 20 */
+    int64_t seal_ms;      /* a complete log is sealed when it has been so for so long; 0 = 10 min */
+    int64_t disk_floor; /* attempts' lines are refused ("disk_full") while less is free; 0 = none */
+    int64_t log_max;    /* bytes of one log; attempts' lines past it are dropped; 0 = no limit */
+    /* A sync failed: stop the process and start it again. Called once, from a thread of the store. */
+    void (*on_broken)(void *arg, const struct pb_error *err);
+    void *arg;
 };
 
 /* Replays what a crash left. */
@@ -58,7 +75,7 @@ struct pb_log_chunk {
     uint32_t attempt;
     uint64_t seq;     /* the sender's number of the first line, or PB_LOG_SEQ_NEXT */
     uint32_t count;   /* lines */
-    const char *data; /* "<unix ms> <stream letter> <text>\n" each; copied */
+    const char *data; /* "<unix ms> <stream letter> <text>\n" each; copied, times made 13 digits */
     size_t len;
 };
 
@@ -92,7 +109,11 @@ int pb_log_remove(struct pb_log_store *logs, const char *execution,
 struct pb_log_info {
     uint64_t lines;
     uint64_t bytes;
+    uint64_t dropped; /* lines that came when the log had reached its limit */
+    uint32_t birth;   /* differs when a log was removed and began again: for validators */
     bool complete;
+    /* among what was just read: the first damaged lines; none: 0 of them */
+    uint64_t damaged_from, damaged_lines;
 };
 /* A log nobody has written to yet is empty, not an error. */
 int pb_log_stat(struct pb_log_store *logs, const char *execution, struct pb_log_info *ret_info,
@@ -112,6 +133,53 @@ struct pb_log_range {
 int pb_log_read(struct pb_log_store *logs, const char *execution, const struct pb_log_range *range,
                 struct pb_buf *ret_data, uint64_t *ret_from, uint64_t *ret_count,
                 struct pb_log_info *ret_info, struct pb_error *err) PB_MUST_CHECK;
+
+/* --- reading at length: the log as it was when it was opened ------------------------------------- */
+
+struct pb_log_reader *pb_log_reader_open(struct pb_log_store *logs, const char *execution,
+                                         struct pb_error *err) PB_MUST_CHECK;
+void pb_log_reader_close(struct pb_log_reader *reader); /* NULL is fine */
+/* Damaged lines are those met so far. */
+const struct pb_log_info *pb_log_reader_info(const struct pb_log_reader *reader);
+/* The text alone is the lines without their prefixes: so many bytes in all … */
+uint64_t pb_log_text_bytes(const struct pb_log_info *info);
+/* … and some of them, from byte `at` on, as many as the buffer takes. Nothing past the end. */
+int pb_log_reader_text(struct pb_log_reader *reader, uint64_t at, struct pb_buf *ret_text,
+                       struct pb_error *err) PB_MUST_CHECK;
+
+/* --- places worth jumping to --------------------------------------------------------------------- */
+
+/* group, end of a group: stream 'g' with and without text, "::group::title" and "::endgroup::" in output
+ * step: ours ('s') · warning ('w') · error ('x') · tool call ('t')
+ * words: the agent's first line after a tool's result, where that result ends */
+#define PB_LOG_MARKS(X)        \
+    X(GROUP, 'g', "group")     \
+    X(END, 'e', "end")         \
+    X(STEP, 's', "step")       \
+    X(WARNING, 'w', "warning") \
+    X(ERROR, 'x', "error")     \
+    X(TOOL, 't', "tool")       \
+    X(WORDS, 'c', "words")
+
+enum pb_log_mark_kind {
+#define X(name, letter, word) PB_LOG_MARK_##name = letter,
+    PB_LOG_MARKS(X)
+#undef X
+};
+
+struct pb_log_mark {
+    uint64_t line;
+    enum pb_log_mark_kind kind;
+    const char *title; /* the line's text, cut; of group, step, warning and error */
+    size_t title_len;
+};
+/* Not 0 = enough. */
+typedef int pb_log_mark_fn(void *arg, const struct pb_log_mark *mark);
+/* In order, of the lines from `from` on. *ret_upto: the first line not looked at; lines of the log, or
+ * less when `fn` had enough. At most PB_LIMIT_LOG_MARKS of a sealed log are kept. */
+int pb_log_marks(struct pb_log_store *logs, const char *execution, uint64_t from,
+                 pb_log_mark_fn *fn, void *arg, uint64_t *ret_upto, struct pb_log_info *ret_info,
+                 struct pb_error *err) PB_MUST_CHECK;
 
 /* executions.logs: "segment:2026-11/<execution>.log", the month taken from the ULID. INVALID if it
  * is none. */

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "server/store/log_store_private.h"
+#include "server/store/log_files_private.h"
 
 enum { TRIM_STEPS = 64 };
 
@@ -100,6 +100,10 @@ struct pb_log_segment *pb_log_table_get(struct pb_log_table *table, const char *
 int pb_log_table_open(struct pb_log_table *table, struct pb_log_segment *segment,
                       struct pb_error *err)
 {
+    if (segment->is_moved) {
+        pb_log_table_shut(table, segment);
+        segment->is_moved = false;
+    }
     if (segment->fd >= 0) {
         TAILQ_REMOVE(&table->open, segment, by_open);
         TAILQ_INSERT_HEAD(&table->open, segment, by_open);
@@ -107,7 +111,7 @@ int pb_log_table_open(struct pb_log_table *table, struct pb_log_segment *segment
     }
     if (table->open_count >= PB_LOG_OPEN_MAX)
         pb_log_table_shut(table, TAILQ_LAST(&table->open, pb_log_segments));
-    segment->fd = pb_log_segment_open(table->dir, segment->execution, segment->now.bytes, err);
+    segment->fd = pb_log_segment_open(table->dir, segment->execution, &segment->now, err);
     if (segment->fd < 0)
         return -1;
     TAILQ_INSERT_HEAD(&table->open, segment, by_open);
@@ -137,11 +141,16 @@ int pb_log_table_settle(struct pb_log_table *table, struct pb_error *err)
 
     TAILQ_FOREACH(segment, &table->by_use, by_use)
     {
-        if (!segment->is_dirty || segment->now.bytes == 0)
+        uint64_t bytes = segment->now.bytes - segment->now.sealed_bytes;
+
+        if (!segment->is_dirty || bytes == 0)
             continue;
-        if (pb_log_table_open(table, segment, err) < 0)
+        if (pb_log_table_open(table, segment, err) < 0) {
+            if (strcmp(err->reason, "log_damaged") == 0)
+                continue; /* the others are not to blame; reading this one says what is missing */
             return -1;
-        if (ftruncate(segment->fd, (off_t)segment->now.bytes) < 0)
+        }
+        if (ftruncate(segment->fd, (off_t)bytes) < 0)
             return pb_fail_errno(err, "log of %s", segment->execution);
     }
     return 0;

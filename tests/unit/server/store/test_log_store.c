@@ -13,108 +13,8 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "base/id.h"
-#include "base/text.h"
+#include "log_test.h"
 #include "server/store/log_journal_private.h"
-#include "server/store/log_store.h"
-#include "store_test.h"
-
-struct logs_test {
-    char dir[64];
-    char id[PB_ULID_TEXT];
-    struct pb_log_store *logs;
-    struct pb_error err;
-};
-
-static void open_logs(struct logs_test *t, size_t journal_bytes)
-{
-    t->logs = pb_log_store_open(&(struct pb_log_store_options){.dir = t->dir,
-                                                               .journal_bytes = journal_bytes,
-                                                               .gather_ms = 1},
-                                &t->err);
-    if (!t->logs)
-        fail_msg("%s", t->err.message);
-}
-
-static int setup(void **state)
-{
-    struct logs_test *t = calloc(1, sizeof(*t));
-
-    store_test_make_dir(t->dir);
-    pb_ulid(t->id);
-    open_logs(t, 0);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct logs_test *t = *state;
-
-    pb_log_store_close(t->logs);
-    store_test_remove_dir(t->dir);
-    free(t);
-    return 0;
-}
-
-/* Lines [from, from + count) of attempt `attempt` as everybody writes them here. */
-static void put_lines(struct pb_buf *buf, uint32_t attempt, uint64_t from, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        pb_buf_format(buf, "1700000000000 o a%u line %llu\n", attempt,
-                      (unsigned long long)(from + i));
-}
-
-static int append(struct logs_test *t, const char *id, uint32_t attempt, uint64_t seq,
-                  uint32_t count, struct pb_log_ack *ret_ack)
-{
-    struct pb_buf lines;
-    int r;
-
-    pb_buf_init(&lines, 4 << 20);
-    put_lines(&lines, attempt, seq, count);
-    r = pb_log_append_wait(t->logs,
-                           &(struct pb_log_chunk){id, attempt, seq, count, pb_buf_string(&lines),
-                                                  lines.len},
-                           ret_ack, &t->err);
-    pb_buf_release(&lines);
-    return r;
-}
-
-/* The whole log must be `expected`. */
-static void expect_log(struct logs_test *t, const char *id, const struct pb_buf *expected)
-{
-    struct pb_log_info info;
-    struct pb_buf data;
-    uint64_t from = 9, count = 9;
-
-    pb_buf_init(&data, 32 << 20);
-    assert_ok(pb_log_read(t->logs, id, &(struct pb_log_range){.count = UINT64_MAX}, &data, &from,
-                          &count, &info, &t->err),
-              &t->err);
-    assert_int_equal(data.len, expected->len);
-    assert_string_equal(pb_buf_string(&data), pb_buf_string(expected));
-    assert_int_equal(from, 0);
-    assert_int_equal(info.lines, count);
-    assert_int_equal(info.bytes, data.len);
-    pb_buf_release(&data);
-}
-
-static void expect_lines(struct logs_test *t, const char *id, uint32_t attempt, uint32_t count)
-{
-    struct pb_buf expected;
-
-    pb_buf_init(&expected, 32 << 20);
-    put_lines(&expected, attempt, 0, count);
-    expect_log(t, id, &expected);
-    pb_buf_release(&expected);
-}
-
-static void reopen(struct logs_test *t)
-{
-    pb_log_store_close(t->logs);
-    open_logs(t, 0);
-}
 
 /* --- appending --------------------------------------------------------------------------------------- */
 
@@ -733,7 +633,7 @@ TEST(checksums_are_crc32c)
     assert_int_equal(pb_crc32c(pb_crc32c(0, "1234", 4), "56789", 5), 0xe3069283);
 }
 
-#define WITH_LOGS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_LOGS(test) cmocka_unit_test_setup_teardown(test, log_test_setup, log_test_teardown)
 
 int main(void)
 {
