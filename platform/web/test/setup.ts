@@ -8,7 +8,7 @@ import { setLanguage } from '../src/i18n/t'
 import { resetStandIn, server } from './msw/server'
 
 configure({
-  asyncUtilTimeout: 5000,
+  asyncUtilTimeout: 20_000,
   getElementError: (message) => new Error(message ?? 'not found'),
 })
 
