@@ -4,21 +4,16 @@
 
 #include "server/store/log_files_private.h"
 
-/* Lines of an earlier run to their place, whatever stands there. If what was before them is missing, their
- * numbers still hold: reading says what is damaged, unless a removal follows. */
+/* To their place, whatever stands there. If lines before them are missing, theirs keep their numbers. */
 static int replay_lines(struct pb_log_files *files, struct pb_log_segment *segment,
                         const char *data, size_t len, uint32_t count, struct pb_error *err)
 {
     if (len == 0)
         return 0;
-    if (pb_log_table_open(&files->table, segment, err) == 0)
-        return pb_log_segment_write(files->dir, segment->fd, segment->execution, &segment->now,
-                                    data, len, count, err);
-    if (strcmp(err->reason, "log_damaged") != 0)
+    if (pb_log_table_open(&files->table, segment, err) < 0)
         return -1;
-    segment->now.lines += count;
-    segment->now.bytes += len;
-    return 0;
+    return pb_log_segment_write(files->dir, segment->fd, segment->execution, &segment->now, data,
+                                len, count, err);
 }
 
 static int replay(void *arg, const struct pb_log_record *record, struct pb_error *err)

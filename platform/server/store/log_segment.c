@@ -292,9 +292,7 @@ static int open_made(int dir, const char *path, struct pb_error *err)
 int pb_log_segment_open(int dir, const char *execution, const struct pb_log_state *state,
                         struct pb_error *err)
 {
-    uint64_t bytes = state->bytes - state->sealed_bytes;
     char path[PB_LOG_PATH];
-    struct stat stat;
     int index, fd;
 
     pb_log_path(execution, ".idx", path);
@@ -306,24 +304,11 @@ int pb_log_segment_open(int dir, const char *execution, const struct pb_log_stat
     fd = open_made(dir, path, err);
     if (fd < 0)
         return -1;
-    if (fstat(fd, &stat) < 0) {
+    if (ftruncate(fd, (off_t)(state->bytes - state->sealed_bytes)) < 0) {
         pb_fail_errno(err, "%s", path);
-        goto fail;
-    }
-    if ((uint64_t)stat.st_size < bytes) {
-        pb_fail_reason(err, PB_ERROR_INTERNAL, "log_damaged",
-                       "%s has %lld bytes where %llu were stored", path, (long long)stat.st_size,
-                       (unsigned long long)bytes);
-        goto fail;
-    }
-    if (ftruncate(fd, (off_t)bytes) < 0) {
-        pb_fail_errno(err, "%s", path);
-        goto fail;
+        pb_close(&fd);
     }
     return fd;
-fail:
-    pb_close(&fd);
-    return -1;
 }
 
 /* Entries for the lines in `data` whose number in the segment is a multiple of the step. */

@@ -63,8 +63,8 @@ int pb_log_state_write(int dir, const char *execution, const struct pb_log_state
 int pb_log_state_save(int dir, const char *execution, const struct pb_log_state *state,
                       uint64_t generation, struct pb_error *err) PB_MUST_CHECK;
 
-/* For writing behind this state; made if missing (with its folder and its index), cut to it. The descriptor,
- * or -1; INTERNAL, reason "log_damaged": it is shorter than that. */
+/* For writing behind this state; made if missing (with its folder and its index), cut to it. If it is shorter the
+ * log goes on all the same: what is missing reads as damaged. The descriptor, or -1. */
 int pb_log_segment_open(int dir, const char *execution, const struct pb_log_state *state,
                         struct pb_error *err) PB_MUST_CHECK;
 /* Lines at the place the state says; state moves on. */

@@ -145,11 +145,8 @@ int pb_log_table_settle(struct pb_log_table *table, struct pb_error *err)
 
         if (!segment->is_dirty || bytes == 0)
             continue;
-        if (pb_log_table_open(table, segment, err) < 0) {
-            if (strcmp(err->reason, "log_damaged") == 0)
-                continue; /* the others are not to blame; reading this one says what is missing */
+        if (pb_log_table_open(table, segment, err) < 0)
             return -1;
-        }
         if (ftruncate(segment->fd, (off_t)bytes) < 0)
             return pb_fail_errno(err, "log of %s", segment->execution);
     }

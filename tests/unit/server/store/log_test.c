@@ -12,28 +12,36 @@
 #include "base/fs.h"
 
 /* Every sync of the programs under test comes by here (-Wl,--wrap). */
-atomic_int log_test_syncs_fail;
+const char *_Atomic log_test_bad_disk;
+atomic_int log_test_bad_syncs;
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 
+static bool is_bad(int fd)
+{
+    const char *bad = log_test_bad_disk;
+    char link[64], path[256] = "";
+
+    if (!bad)
+        return false;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof(path) - 1) < 0 || !strstr(path, bad))
+        return false;
+    log_test_bad_syncs++;
+    errno = EIO;
+    return true;
+}
+
 int __wrap_fdatasync(int fd)
 {
-    if (log_test_syncs_fail == 0)
-        return __real_fdatasync(fd);
-    log_test_syncs_fail++;
-    errno = EIO;
-    return -1;
+    return is_bad(fd) ? -1 : __real_fdatasync(fd);
 }
 
 int __wrap_fsync(int fd)
 {
-    if (log_test_syncs_fail == 0)
-        return __real_fsync(fd);
-    log_test_syncs_fail++;
-    errno = EIO;
-    return -1;
+    return is_bad(fd) ? -1 : __real_fsync(fd);
 }
 
 void open_with(struct logs_test *t, const struct pb_log_store_options *options)
@@ -70,6 +78,7 @@ int log_test_teardown(void **state)
 {
     struct logs_test *t = *state;
 
+    log_test_bad_disk = NULL;
     pb_log_store_close(t->logs);
     store_test_remove_dir(t->dir);
     free(t);

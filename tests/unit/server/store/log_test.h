@@ -16,8 +16,9 @@ struct logs_test {
     struct pb_error err;
 };
 
-/* Not 0: every fsync() and fdatasync() fails with EIO, and each adds one. */
-extern atomic_int log_test_syncs_fail;
+/* Syncing a file whose path has this in it fails with EIO, and is counted. NULL: none does. */
+extern const char *_Atomic log_test_bad_disk;
+extern atomic_int log_test_bad_syncs;
 
 /* For cmocka_unit_test_setup_teardown(); *state is a struct logs_test. */
 int log_test_setup(void **state);
