@@ -174,6 +174,16 @@ struct pb_execution_usage {
     int64_t cost_micro_usd; /* -1 unknown */
 };
 
+/* Why a queued execution does not run yet, for people. */
+struct pb_waiting {
+    const char *code;
+    const char *en;
+    const char *ja;
+    int64_t until;    /* it ends by itself then; 0 unknown */
+    int64_t position; /* its place among those of its project that are ready, from 1; 0 it is not */
+    int64_t queued;   /* how many of its project are queued, ready or not */
+};
+
 /*
  * Texts are NULL when there is none, times 0, numbers 0 unless said otherwise.
  * Whoever filled the struct says how long the texts live (the store: as long
@@ -195,15 +205,21 @@ struct pb_execution {
     const char *dedupe_key;
     const char *prompt; /* loaded with one execution, NULL in lists */
     const char *driver; /* PB_DRIVER_NAMES (model/project.h) */
+    const char *labels; /* JSON array: the as of the trigger */
     bool resume;        /* the work item's session goes on */
-    int64_t priority;   /* higher first */
+    int64_t priority;   /* model/priority.h */
+    int64_t deadline_at;
+    int64_t place; /* in its project's queue; kept by the store */
 
     /* where it stands */
     int64_t available_at; /* not before; waiting_quota: due then */
-    const char *queued_reason;
+    const char
+        *queued_reason;  /* why it cannot start, of its own; NULL = it could. Kept by the store */
+    const char *held_by; /* the limit it waits for; NULL = none */
     int64_t fence;
     int64_t attempt_count;
-    int64_t lost_count; /* attempts lost so far */
+    int64_t lost_count;  /* attempts lost so far */
+    int64_t retry_count; /* attempts that failed and were tried again */
     const char *node_id;
     int64_t cancel_requested_at;
     const char *cancel_by;
@@ -248,6 +264,8 @@ struct pb_execution {
     /* read along from its attempts: time spent waiting is not in it */
     int64_t active_ms;    /* of those that have ended */
     int64_t active_since; /* the one that works now; 0 none does */
+    /* worked out for people when it is shown; NULL = nobody has */
+    const struct pb_waiting *waiting;
 };
 
 struct pb_attempt {

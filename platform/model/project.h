@@ -109,6 +109,11 @@ struct pb_project {
     int64_t wall_ms;
     int64_t silence_ms;
     int64_t max_concurrent;
+    int64_t queue_weight; /* its share of turns among projects (model/fair_share.h) */
+    int64_t
+        retry_limit; /* further attempts by the platform itself; -1 = as the kind of failure allows */
+    const char *active_hours; /* when work may start (model/active_hours.h); NULL = always */
+    const char *time_zone;    /* of the active hours; NULL = UTC */
     const char *node_id;
 
     /* observed, changed by pb_project_observe() and not by people */

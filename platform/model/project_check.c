@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/active_hours.h"
 #include "model/finding_private.h"
 #include "model/project.h"
 
@@ -270,6 +271,35 @@ static int check_concurrent(const struct check *check, const char *field, struct
     return check_range(field, check->project->max_concurrent, 1, PB_LIMIT_CONCURRENT, "", err);
 }
 
+static int check_weight(const struct check *check, const char *field, struct pb_error *err)
+{
+    return check_range(field, check->project->queue_weight, 1, PB_LIMIT_QUEUE_WEIGHT, "", err);
+}
+
+static int check_retries(const struct check *check, const char *field, struct pb_error *err)
+{
+    return check_range(field, check->project->retry_limit < 0 ? 0 : check->project->retry_limit, 0,
+                       PB_LIMIT_RETRIES, "", err);
+}
+
+static int check_hours(const struct check *check, const char *field, struct pb_error *err)
+{
+    struct pb_active_hours ignored;
+    struct pb_error why = {0};
+
+    if (!check->project->active_hours ||
+        pb_active_hours_parse(check->project->active_hours, &ignored, &why) == 0)
+        return 0;
+    return PB_FINDING(err, field, "format", "%s", why.message);
+}
+
+static int check_zone(const struct check *check, const char *field, struct pb_error *err)
+{
+    if (!check->project->time_zone || pb_time_zone_name_valid(check->project->time_zone))
+        return 0;
+    return PB_FINDING(err, field, "format", "a time zone is a name like 'Asia/Tokyo'");
+}
+
 static int check_turns(const struct check *check, const char *field, struct pb_error *err)
 {
     return check_range(field, check->project->max_turns, 0, PB_LIMIT_TURNS, " (0 = no limit)", err);
@@ -382,6 +412,10 @@ static const struct {
     {"timeout_seconds", check_wall},
     {"silence_timeout_seconds", check_silence},
     {"max_concurrent", check_concurrent},
+    {"queue_weight", check_weight},
+    {"retry_limit", check_retries},
+    {"active_hours", check_hours},
+    {"time_zone", check_zone},
     {"driver", check_driver},
     {"command", check_command},
     {"model", check_model},

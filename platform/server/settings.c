@@ -31,6 +31,11 @@
         name, otherwise, PB_SETTING_DURATION_MS, PB_SETTING_RESTART, false, help \
     }
 
+#define SIZE(name, otherwise, help)                                        \
+    {                                                                      \
+        name, otherwise, PB_SETTING_BYTES, PB_SETTING_RESTART, false, help \
+    }
+
 static const struct pb_setting ROWS[] = {
     TEXT("config", "", "file with settings, \"name = value\" lines"),
     TEXT("listen", "127.0.0.1:3000", "address for browsers and nodes"),
@@ -68,8 +73,14 @@ static const struct pb_setting ROWS[] = {
     TIME("min_poll_interval", "5s", "the shortest interval a project may have"),
     TIME("github_write_gap", "1s", "pause between two writes to GitHub with one token"),
     TIME("accept_timeout", "5s", "a node that has not accepted work by then loses it again"),
+    TIME("cancel_timeout", "15s",
+         "a node that has not confirmed a cancellation by then is not waited for"),
+    NUMBER("retry_percent", "100",
+           "pauses before further attempts, in per cent of the built-in ones"),
     TIME("offline_limit", "35m", "how long a node that cannot be reached keeps its work"),
     TIME("offline_grace", "30s", "how much later its work is given to others"),
+    SIZE("log_limit", "1g", "longest log of an execution, the rest is dropped (0: no limit)"),
+    SIZE("disk_floor", "256m", "log lines wait while the disk has less than this free"),
     NUMBER("handler_threads", "8", "threads that answer requests"),
     TEXT("log_level", "info", "error, warn, info or debug"),
     SWITCH("log_json", "false", "log as JSON lines"),
@@ -284,6 +295,8 @@ void pb_settings_for_services(const struct pb_settings *settings, struct pb_plat
         .min_poll_interval_ms = pb_config_int(config, "min_poll_interval"),
         .github_write_gap_ms = pb_config_int(config, "github_write_gap"),
         .accept_timeout_ms = pb_config_int(config, "accept_timeout"),
+        .cancel_timeout_ms = pb_config_int(config, "cancel_timeout"),
+        .retry_percent = pb_config_int(config, "retry_percent"),
         .offline_limit_ms = pb_config_int(config, "offline_limit"),
         .offline_grace_ms = pb_config_int(config, "offline_grace"),
         .local_node_key_sha256 = text(settings, "local_node_key_sha256"),

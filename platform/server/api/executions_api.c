@@ -1,8 +1,10 @@
 /* Executions: lists, single ones, start, cancel, retry, and their logs. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "model/limits.h"
+#include "model/priority.h"
 #include "server/api/handlers.h"
 #include "server/api/log_download.h"
 #include "server/api/request.h"
@@ -97,6 +99,18 @@ static int pin(struct pb_request *req, struct pb_enqueue *wish, struct pb_error 
     return 0;
 }
 
+/* A member's time; 0 for null. False when the text is no time. */
+static bool read_time(struct pb_request *req, const char *name, int64_t *ret_time)
+{
+    const char *text = pb_json_text(req->body, name, NULL);
+
+    *ret_time = 0;
+    if (!text || pb_clock_parse(text, ret_time))
+        return true;
+    wrong(req, name, "a time looks like 2027-03-01T09:00:00Z");
+    return false;
+}
+
 int executions_create(struct pb_request *req, struct pb_error *err)
 {
     struct pb_project *project;
@@ -113,7 +127,9 @@ int executions_create(struct pb_request *req, struct pb_error *err)
         .driver = pb_json_text(req->body, "driver", NULL),
     };
 
-    if (check_create(req, err) < 0 ||
+    if (!pb_priority_find(pb_json_text(req->body, "priority", NULL), &wish.priority))
+        wish.priority = PB_PRIORITY_NORMAL;
+    if (!read_time(req, "deadline_at", &wish.deadline_at) || check_create(req, err) < 0 ||
         pb_project_get(req->platform, req->id, req->arena, &project, err) < 0)
         return -1;
     if (is_given &&
@@ -124,6 +140,22 @@ int executions_create(struct pb_request *req, struct pb_error *err)
         return -1;
     pb_request_header(req, "Location", pb_request_text(req, "/api/executions/%s", id));
     return reply_execution(req, id, 201, err);
+}
+
+int executions_update(struct pb_request *req, struct pb_error *err)
+{
+    struct pb_urgency urgency = {
+        .has_deadline = pb_json_get(req->body, "deadline_at"),
+        .now = pb_json_bool(req->body, "now", false),
+    };
+
+    urgency.has_priority =
+        pb_priority_find(pb_json_text(req->body, "priority", NULL), &urgency.priority);
+    if (!read_time(req, "deadline_at", &urgency.deadline_at))
+        return pb_request_fields_fail(req, err);
+    if (pb_execution_set_urgency(req->platform, req->id, &urgency, req->who->username, err) < 0)
+        return -1;
+    return reply_execution(req, req->id, 200, err);
 }
 
 int executions_cancel(struct pb_request *req, struct pb_error *err)

@@ -12,6 +12,7 @@
 #include "server/services/platform.h"
 #include "server/services/project_control.h"
 #include "server/services/reading.h"
+#include "server/services/time_zones.h"
 
 enum {
     DEFAULT_WALL_MS = 3600 * 1000,
@@ -62,6 +63,7 @@ enum member_kind {
     MEMBER_SECONDS, /* → ms */
     MEMBER_MONEY,   /* USD → micro USD; null is 0 */
     MEMBER_INTEGER, /* null is 0 */
+    MEMBER_LIMIT,   /* null is -1 */
     MEMBER_BOOLEAN,
 };
 
@@ -89,6 +91,10 @@ static const struct {
     MEMBER("timeout_seconds", SECONDS, wall_ms),
     MEMBER("silence_timeout_seconds", SECONDS, silence_ms),
     MEMBER("max_concurrent", INTEGER, max_concurrent),
+    MEMBER("queue_weight", INTEGER, queue_weight),
+    MEMBER("retry_limit", LIMIT, retry_limit),
+    MEMBER("active_hours", TEXT, active_hours),
+    MEMBER("time_zone", TEXT, time_zone),
     MEMBER("driver", TEXT, driver),
     MEMBER("command", LIST, command),
     MEMBER("model", TEXT, model),
@@ -147,6 +153,9 @@ static void set_member(struct pb_request *req, void *member, enum member_kind ki
     case MEMBER_INTEGER:
         *(int64_t *)member = pb_json_as_int(value, 0);
         break;
+    case MEMBER_LIMIT:
+        *(int64_t *)member = pb_json_as_int(value, -1);
+        break;
     case MEMBER_BOOLEAN:
         *(bool *)member = pb_json_bool(req->body, name, false);
         break;
@@ -179,6 +188,7 @@ static int fill(struct pb_request *req, struct pb_project *project,
 {
     const struct pb_project_rules rules = {req->platform->settings.min_poll_interval_ms};
     struct pb_error findings[PB_REQUEST_FIELD_ERRORS];
+    const struct pb_time_zone *zone;
     size_t count;
 
     for (size_t i = 0; i < sizeof(MEMBERS) / sizeof(MEMBERS[0]); i++) {
@@ -197,6 +207,8 @@ static int fill(struct pb_request *req, struct pb_project *project,
     count = pb_project_check(project, &rules, findings, PB_REQUEST_FIELD_ERRORS);
     for (size_t i = 0; i < count && i < PB_REQUEST_FIELD_ERRORS; i++)
         pb_request_field(req, &findings[i]);
+    if (count == 0 && pb_time_zone_find(project->time_zone, &zone, &findings[0]) < 0)
+        pb_request_field(req, &findings[0]);
     return req->field_count > 0 ? pb_request_fields_fail(req, err) : 0;
 }
 
@@ -220,6 +232,8 @@ int pb_projects_make(struct pb_request *req, const char **ret_id, struct pb_erro
         .wall_ms = DEFAULT_WALL_MS,
         .silence_ms = DEFAULT_SILENCE_MS,
         .max_concurrent = 1,
+        .queue_weight = 10,
+        .retry_limit = -1,
     };
     bool wants_id = !pb_json_get(req->body, "id");
 
@@ -285,6 +299,13 @@ int projects_delete(struct pb_request *req, struct pb_error *err)
 int projects_start(struct pb_request *req, struct pb_error *err)
 {
     if (pb_project_start(req->platform, req->id, req->who, err) < 0)
+        return -1;
+    return reply_project(req, req->id, 202, err);
+}
+
+int projects_pause(struct pb_request *req, struct pb_error *err)
+{
+    if (pb_project_pause(req->platform, req->id, req->who, err) < 0)
         return -1;
     return reply_project(req, req->id, 202, err);
 }

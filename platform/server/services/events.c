@@ -15,6 +15,7 @@
 #include "server/services/events_private.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
+#include "server/services/queue_gate.h"
 #include "server/services/views.h"
 #include "server/store/cluster_store.h"
 #include "server/store/execution_store.h"
@@ -185,7 +186,8 @@ static int render_execution(struct pb_events *events, struct pb_db *db, struct p
 
     if (pb_execution_load(db, arena, dirty->id, &execution, err) < 0 ||
         pb_attempt_list(db, arena, dirty->id, &attempts, err) < 0 ||
-        pb_log_stat(events->platform->log_store, dirty->id, &info, err) < 0)
+        pb_log_stat(events->platform->log_store, dirty->id, &info, err) < 0 ||
+        pb_queue_explain(events->platform, db, arena, execution, 1, err) < 0)
         return -1;
     pb_view_execution(w, NULL, execution, &info, &attempts);
     return 0;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "model/priority.h"
 #include "model/work_item.h"
 #include "server/services/events.h"
 #include "server/services/execution_private.h"
@@ -49,7 +50,6 @@ int pb_execution_apply(struct pb_db *db, struct pb_execution *execution,
         return -1;
     execution->status = to;
     execution->updated_at = now_ms;
-    execution->queued_reason = NULL;
     if (pb_execution_is_final(to))
         execution->completed_at = now_ms;
     if (pb_execution_save(db, execution, from, err) < 0)
@@ -64,7 +64,7 @@ void pb_execution_announce(struct pb_platform *platform, const char *project_id,
     pb_events_execution(platform->events, project_id, execution_id);
     pb_events_project(platform->events, project_id);
     pb_github_effects_kick(platform->github_effects);
-    pb_scheduler_kick(platform->scheduler);
+    pb_scheduler_kick_project(platform->scheduler, project_id);
 }
 
 void pb_execution_announce_end(struct pb_platform *platform, const char *project_id,
@@ -163,6 +163,9 @@ static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *
         .prompt = wish->prompt,
         .driver = wish->driver ? wish->driver : project->driver,
         .resume = wish->resume,
+        .labels = wish->labels,
+        .priority = wish->priority,
+        .deadline_at = wish->deadline_at,
         .model = project->model,
         .session_id = wish->resume ? item->session_id : NULL,
         .logs = address,
@@ -266,8 +269,7 @@ out:
 }
 
 int pb_execution_reply(struct pb_platform *platform, const char *id, const char *prompt,
-                       const struct pb_remark *answer, const char *dedupe_key,
-                       struct pb_error *err)
+                       const struct pb_remark *answer, const char *dedupe_key, struct pb_error *err)
 {
     struct reply reply = {.id = id, .prompt = prompt, .answer = answer, .dedupe_key = dedupe_key};
 
@@ -275,6 +277,66 @@ int pb_execution_reply(struct pb_platform *platform, const char *id, const char 
         return pb_fail_in(err, "reply to %s", id);
     pb_execution_note(platform, id, 's', "answered by %s", answer->said_by);
     pb_execution_announce(platform, reply.project_id, id);
+    return 0;
+}
+
+/* --- urgency ------------------------------------------------------------------------------------------------ */
+
+struct reorder {
+    const char *id;
+    const struct pb_urgency *urgency;
+    char project_id[PB_LIMIT_PROJECT_ID + 1]; /* out */
+};
+
+static int apply_urgency(struct pb_db *db, struct reorder *reorder, struct pb_execution *execution,
+                         struct pb_error *err)
+{
+    const struct pb_urgency *urgency = reorder->urgency;
+
+    if (pb_execution_is_final(execution->status))
+        return pb_fail_reason(err, PB_ERROR_CONFLICT, "already_final", "already %s",
+                              pb_execution_status_name(execution->status));
+    if (urgency->has_priority)
+        execution->priority = urgency->priority;
+    if (urgency->has_deadline)
+        execution->deadline_at = urgency->deadline_at;
+    execution->updated_at = pb_clock_wall_ms();
+    if (urgency->now && execution->status == PB_EXECUTION_WAITING_QUOTA)
+        execution->available_at = execution->updated_at; /* the scheduler opens the window */
+    else if (urgency->now)
+        execution->available_at = 0;
+    return pb_execution_save(db, execution, execution->status, err);
+}
+
+static int write_urgency(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct reorder *reorder = arg;
+    struct pb_execution *execution;
+    struct pb_arena arena;
+    int r;
+
+    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
+    r = pb_execution_load(db, &arena, reorder->id, &execution, err);
+    if (r == 0)
+        r = apply_urgency(db, reorder, execution, err);
+    if (r == 0)
+        (void)snprintf(reorder->project_id, sizeof(reorder->project_id), "%s",
+                       execution->project_id);
+    pb_arena_release(&arena);
+    return r;
+}
+
+int pb_execution_set_urgency(struct pb_platform *platform, const char *id,
+                             const struct pb_urgency *urgency, const char *by, struct pb_error *err)
+{
+    struct reorder reorder = {.id = id, .urgency = urgency};
+
+    if (pb_store_write(platform->store, write_urgency, &reorder, err) < 0)
+        return pb_fail_in(err, "urgency of %s", id);
+    if (urgency->has_priority)
+        pb_execution_note(platform, id, 's', "priority %s, set by %s",
+                          pb_priority_name(urgency->priority), by);
+    pb_execution_announce(platform, reorder.project_id, id);
     return 0;
 }
 
@@ -389,6 +451,8 @@ int pb_execution_retry(struct pb_platform *platform, const char *id, const char 
                                     .dedupe_key = pb_arena_format(arena, "retry:%s", key),
                                     .resume = same_session,
                                     .driver = old->driver,
+                                    .labels = old->labels,
+                                    .priority = old->priority,
                                 },
                                 arena, ret_id, err);
 }

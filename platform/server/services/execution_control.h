@@ -39,6 +39,9 @@ struct pb_enqueue {
     const char *dedupe_key;         /* contract: "label:…", "comment:…", "ui:…" */
     bool resume;                    /* continue the work item's session when it has one */
     const char *driver;             /* NULL = the project's */
+    const char *labels;             /* JSON array: the issue's; NULL = none */
+    int64_t priority;               /* model/priority.h */
+    int64_t deadline_at;            /* 0 = none */
     const struct pb_remark *remark; /* the comment that is the trigger; NULL = none was */
 };
 
@@ -60,8 +63,20 @@ int pb_execution_reply(struct pb_platform *platform, const char *id, const char 
                        const struct pb_remark *answer, const char *dedupe_key,
                        struct pb_error *err) PB_MUST_CHECK;
 
-/* At once when nothing runs, else the node is told and `cancelled` follows its report. Cancelling twice is
- * success; a final execution is CONFLICT "already_final". */
+/* Urgency of an execution that is not final; what is queued changes its place. */
+struct pb_urgency {
+    bool has_priority;
+    int64_t priority;
+    bool has_deadline;
+    int64_t deadline_at; /* 0 = none */
+    bool now;            /* does not wait for its next try any longer */
+};
+int pb_execution_set_urgency(struct pb_platform *platform, const char *id,
+                             const struct pb_urgency *urgency, const char *by,
+                             struct pb_error *err) PB_MUST_CHECK;
+
+/* At once when nothing runs, else the node is told and `cancelled` follows its report, or the cancel timeout.
+ * Cancelling twice is success; a final execution is CONFLICT "already_final". */
 int pb_execution_cancel(struct pb_platform *platform, const char *id, const char *by,
                         struct pb_error *err) PB_MUST_CHECK;
 
@@ -128,6 +143,10 @@ int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_
 /* The attempt is gone with its node: queued again, or failed(node_lost) after PB_LIMIT_ATTEMPTS_LOST. */
 int pb_execution_lost(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                       const char *why, struct pb_error *err) PB_MUST_CHECK;
+/* It was cancelled, and its node does not say so in time: cancelled without it. Nothing changes when it has
+ * ended meanwhile. */
+int pb_execution_give_up_cancel(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                                struct pb_error *err) PB_MUST_CHECK;
 /* May lines of this attempt still come? Also of one that has ended, as long as no newer one took its place.
  * CONFLICT "stale_fence" otherwise. */
 int pb_execution_may_log(struct pb_platform *platform, const struct pb_attempt_claim *claim,

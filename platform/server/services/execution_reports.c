@@ -7,22 +7,23 @@
 #include "base/text.h"
 #include "model/failure.h"
 #include "model/limits.h"
+#include "model/retry.h"
 #include "model/work_item.h"
 #include "server/services/events.h"
 #include "server/services/execution_control.h"
 #include "server/services/execution_private.h"
+#include "server/services/node_hub.h"
 #include "server/services/platform.h"
 #include "server/store/execution_store.h"
 #include "server/store/log_store.h"
+#include "server/store/project_store.h"
 #include "server/store/store.h"
 #include "server/store/work_item_store.h"
 
 enum {
-    QUOTA_DEFAULT_MS = 5 * 60 * 1000,
     QUOTA_LONGEST_MS = 24 * 3600 * 1000,
     AGAIN_STEP_MS = 1000, /* times the number of attempts so far */
     AGAIN_LONGEST_MS = 30 * 1000,
-    REFUSED_MS = 30 * 1000,
 };
 
 /* One report on the writer thread: the rows it is about, and what to tell others after the commit. */
@@ -268,29 +269,85 @@ static int close_attempt(struct report *report, enum pb_attempt_status status, c
     return pb_attempt_save(report->db, report->attempt, err);
 }
 
-static int64_t pause_before_next(const struct pb_execution *execution)
+/* When the next attempt may begin after the `failed`-th that failed with this kind; 0 = it was the last. */
+static int next_attempt(struct report *report, enum pb_failure_kind kind, int64_t failed,
+                        int64_t due_ms, int64_t *ret_at, struct pb_error *err)
 {
-    int64_t pause = AGAIN_STEP_MS * execution->attempt_count;
+    struct pb_project *project;
 
-    return pause < AGAIN_LONGEST_MS ? pause : AGAIN_LONGEST_MS;
+    if (pb_project_load(report->db, report->arena, report->execution->project_id, &project, err) <
+        0)
+        return -1;
+    *ret_at = pb_retry_at(&(struct pb_retry_case){
+        .kind = kind,
+        .failed = failed,
+        .limit = kind == PB_FAILURE_NODE_LOST ? -1 : project->retry_limit,
+        .due_ms = due_ms,
+        .now_ms = report->now_ms,
+        .percent = report->platform->settings.retry_percent,
+        .seed = report->execution->id,
+    });
+    return 0;
 }
 
-/* Back to the queue, with the session it has; or the end, when that happened too often. */
-static int give_back(struct report *report, const char *kind, const char *why, bool counts,
-                     int64_t pause_ms, struct pb_error *err)
+/* Back to the queue, with the session it has. */
+static int put_back(struct report *report, int64_t at_ms, struct pb_error *err)
 {
     struct pb_execution *execution = report->execution;
 
-    execution->lost_count += counts;
-    if (execution->status != PB_EXECUTION_CANCELLING &&
-        execution->lost_count >= PB_LIMIT_ATTEMPTS_LOST) {
-        execution->reason_kind = kind;
-        execution->reason = why;
-        return apply(report, PB_EXECUTION_EVENT_FAIL, err);
-    }
-    execution->available_at = report->now_ms + pause_ms;
+    execution->available_at = at_ms;
     execution->resume = execution->resume || execution->session_id;
     return apply(report, PB_EXECUTION_EVENT_LOSE, err);
+}
+
+/* Nobody took it: it has cost nothing, so it is tried for ever, less and less often. */
+static int64_t pause_unaccepted(const struct report *report)
+{
+    int64_t pause = AGAIN_STEP_MS * report->execution->attempt_count;
+
+    pause = pause < AGAIN_LONGEST_MS ? pause : AGAIN_LONGEST_MS;
+    return pause * report->platform->settings.retry_percent / 100;
+}
+
+/* The attempt went with its node. */
+static int give_back(struct report *report, const char *why, bool was_accepted,
+                     struct pb_error *err)
+{
+    struct pb_execution *execution = report->execution;
+    int64_t at = report->now_ms + pause_unaccepted(report);
+
+    execution->lost_count += was_accepted;
+    if (was_accepted &&
+        next_attempt(report, PB_FAILURE_NODE_LOST, execution->lost_count, 0, &at, err) < 0)
+        return -1;
+    if (at || execution->status == PB_EXECUTION_CANCELLING)
+        return put_back(report, at, err);
+    execution->reason_kind = "node_lost";
+    execution->reason = why;
+    return apply(report, PB_EXECUTION_EVENT_FAIL, err);
+}
+
+/* Another attempt if the kind of failure passes by itself and there is one left: true. */
+static int try_again(struct report *report, const struct pb_failure *failure, int64_t due_ms,
+                     bool *ret_again, struct pb_error *err)
+{
+    struct pb_execution *execution = report->execution;
+    int kind = PB_FAILURE_PLATFORM;
+    int64_t at = 0;
+
+    *ret_again = false;
+    if (!failure || execution->status == PB_EXECUTION_CANCELLING ||
+        !pb_names_find(&PB_FAILURE_NAMES, failure->name, &kind))
+        return 0;
+    if (next_attempt(report, (enum pb_failure_kind)kind, execution->retry_count + 1, due_ms, &at,
+                     err) < 0)
+        return -1;
+    if (!at)
+        return 0;
+    execution->retry_count++;
+    execution->reason = execution->reason_kind = NULL;
+    *ret_again = true;
+    return put_back(report, at, err);
 }
 
 static int on_lost(struct report *report, struct pb_error *err)
@@ -303,8 +360,7 @@ static int on_lost(struct report *report, struct pb_error *err)
     report->attempt->reason = report->detail;
     if (close_attempt(report, PB_ATTEMPT_LOST, "lost", err) < 0)
         return -1;
-    return give_back(report, "node_lost", report->detail, was_accepted,
-                     pause_before_next(report->execution), err);
+    return give_back(report, report->detail, was_accepted, err);
 }
 
 static void say_lost(const struct report *report)
@@ -336,6 +392,7 @@ static int on_refused(struct report *report, struct pb_error *err)
 {
     const struct refusal *refusal = report->detail;
     const struct pb_failure *failure = pb_failure_find(refusal->kind ? refusal->kind : "platform");
+    bool again;
 
     if (report->attempt->status == PB_ATTEMPT_ENDED)
         return 0;
@@ -343,8 +400,10 @@ static int on_refused(struct report *report, struct pb_error *err)
     report->attempt->reason = refusal->reason;
     if (close_attempt(report, PB_ATTEMPT_ENDED, "failed", err) < 0)
         return -1;
-    if (failure->retry != PB_RETRY_NEVER)
-        return give_back(report, failure->name, refusal->reason, true, REFUSED_MS, err);
+    if (try_again(report, failure, 0, &again, err) < 0)
+        return -1;
+    if (again)
+        return 0;
     report->execution->reason_kind = failure->name;
     report->execution->reason = refusal->reason;
     return apply(report, PB_EXECUTION_EVENT_FAIL, err);
@@ -410,8 +469,9 @@ static void fill_execution(struct report *report, const struct pb_attempt_outcom
     execution->available_at = 0;
     if (which == PB_EXECUTION_OUTCOME_WAITING_QUOTA) {
         int64_t latest = report->now_ms + QUOTA_LONGEST_MS;
-        int64_t at = outcome->resume_at_ms > report->now_ms ? outcome->resume_at_ms
-                                                            : report->now_ms + QUOTA_DEFAULT_MS;
+        int64_t at = outcome->resume_at_ms > report->now_ms
+                         ? outcome->resume_at_ms
+                         : report->now_ms + pb_retry_rule(PB_FAILURE_RATE_LIMIT)->base_ms;
 
         execution->available_at = at < latest ? at : latest;
     }
@@ -439,6 +499,7 @@ static int on_finished(struct report *report, struct pb_error *err)
     struct pb_execution *execution = report->execution;
     bool was_cancelling = execution->status == PB_EXECUTION_CANCELLING;
     const char *cancelled_because = execution->reason;
+    bool again = false;
     int found;
     enum pb_execution_outcome which;
 
@@ -460,9 +521,13 @@ static int on_finished(struct report *report, struct pb_error *err)
         pb_attempt_usage_sum(report->db, execution->id, &execution->usage, err) < 0)
         return -1;
     if (which == PB_EXECUTION_OUTCOME_LOST)
-        return give_back(report, "node_lost", outcome->reason, true, pause_before_next(execution),
-                         err);
+        return give_back(report, outcome->reason, true, err);
     fill_execution(report, outcome, which);
+    if (which == PB_EXECUTION_OUTCOME_FAILED &&
+        try_again(report, pb_failure_find(outcome->kind), outcome->resume_at_ms, &again, err) < 0)
+        return -1;
+    if (again)
+        return 0;
     if (was_cancelling && which != PB_EXECUTION_OUTCOME_SUCCEEDED) {
         execution->reason_kind = "cancelled";
         execution->reason = cancelled_because;
@@ -474,12 +539,15 @@ static void say_finished(const struct report *report)
 {
     const struct pb_attempt_claim *claim = report->claim;
     const struct pb_attempt_outcome *outcome = report->detail;
-    const char *status = pb_execution_status_name(report->status);
+    bool is_again = report->status == PB_EXECUTION_QUEUED;
+    const char *status = is_again ? outcome->outcome : pb_execution_status_name(report->status);
 
     pb_log_info("execution", "execution=%s attempt=%lld %s kind=%s", claim->execution,
                 (long long)claim->attempt, status, outcome->kind ? outcome->kind : "");
-    pb_execution_note(report->platform, claim->execution, 's', "attempt %lld ended: %s",
-                      (long long)claim->attempt, status);
+    pb_execution_note(report->platform, claim->execution, 's', "attempt %lld ended: %s%s%s%s",
+                      (long long)claim->attempt, status, is_again && outcome->kind ? " " : "",
+                      is_again && outcome->kind ? outcome->kind : "",
+                      is_again ? "; it is tried again" : "");
 }
 
 int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_claim *claim,
@@ -492,6 +560,44 @@ int pb_execution_finished(struct pb_platform *platform, const struct pb_attempt_
                             .detail = outcome};
 
     return run(&report, err);
+}
+
+/* --- cancelled without the node ----------------------------------------------------------------------------- */
+
+static int on_cancel_given_up(struct report *report, struct pb_error *err)
+{
+    if (report->execution->status != PB_EXECUTION_CANCELLING ||
+        report->attempt->status == PB_ATTEMPT_ENDED)
+        return 0;
+    report->attempt->reason_kind = "cancelled";
+    report->attempt->reason = report->detail;
+    if (close_attempt(report, PB_ATTEMPT_LOST, "cancelled", err) < 0)
+        return -1;
+    return apply(report, PB_EXECUTION_EVENT_CONFIRM, err);
+}
+
+static void say_cancel_given_up(const struct report *report)
+{
+    pb_log_warn("execution", "execution=%s attempt=%lld %s", report->claim->execution,
+                (long long)report->claim->attempt, (const char *)report->detail);
+    pb_execution_note(report->platform, report->claim->execution, 'w', "attempt %lld: %s",
+                      (long long)report->claim->attempt, (const char *)report->detail);
+}
+
+int pb_execution_give_up_cancel(struct pb_platform *platform, const struct pb_attempt_claim *claim,
+                                struct pb_error *err)
+{
+    struct report report = {.platform = platform,
+                            .claim = claim,
+                            .fn = on_cancel_given_up,
+                            .say = say_cancel_given_up,
+                            .detail = "its node did not confirm in time; cancelled without it"};
+
+    if (run(&report, err) < 0)
+        return -1;
+    if (report.ended)
+        pb_node_hub_discard(platform->node_hub, claim);
+    return 0;
 }
 
 /* --- still theirs? ---------------------------------------------------------------------------- */

@@ -285,3 +285,13 @@ void pb_node_hub_cancel(struct pb_node_hub *hub, const struct pb_attempt_claim *
         pb_node_send_cancel(link, claim, "cancelled");
     pb_link_unref(link);
 }
+
+void pb_node_hub_discard(struct pb_node_hub *hub, const struct pb_attempt_claim *claim)
+{
+    struct link *link = pb_link_of_agent(hub, claim->project_id);
+
+    pb_pending_remove(hub, claim->project_id, claim->execution, claim->attempt);
+    if (link)
+        pb_node_send_discard(link, claim->project_id, claim->execution, claim->attempt);
+    pb_link_unref(link);
+}

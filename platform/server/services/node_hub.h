@@ -60,6 +60,8 @@ const char *pb_node_hub_where(struct pb_node_hub *hub, const char *project_id,
 /* Sends an assignment. False when the node cannot be told: the assignment is to be given up. */
 bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id);
 void pb_node_hub_cancel(struct pb_node_hub *hub, const struct pb_attempt_claim *claim);
+/* The attempt is over without its node, which is to forget it. */
+void pb_node_hub_discard(struct pb_node_hub *hub, const struct pb_attempt_claim *claim);
 /* Settings, status or open work of a project changed: bring its node's wishes in line. NULL hub is fine. */
 void pb_node_hub_project_changed(struct pb_node_hub *hub, const char *project_id);
 void pb_node_hub_project_restart(struct pb_node_hub *hub, const char *project_id);

@@ -46,6 +46,8 @@ struct pb_platform_settings {
     int64_t min_poll_interval_ms;
     int64_t github_write_gap_ms; /* between two writes with one token; tests set 0 */
     int64_t accept_timeout_ms;   /* an assignment not accepted by then goes back to the queue */
+    int64_t cancel_timeout_ms;   /* a cancelling not confirmed by then is over without the node */
+    int64_t retry_percent;       /* of the pauses before further attempts; tests set 0 */
     int64_t offline_limit_ms;    /* a silent node goes on for so long */
     int64_t offline_grace_ms;    /* and keeps its attempts for so long more */
     const char *local_node_key_sha256; /* "" = no local node */

@@ -79,7 +79,7 @@ static void announce(struct pb_platform *platform, const char *id)
     pb_events_project(platform->events, id);
     pb_node_hub_project_changed(platform->node_hub, id);
     pb_github_sync_kick(platform->github_sync, id);
-    pb_scheduler_kick(platform->scheduler);
+    pb_scheduler_kick_project(platform->scheduler, id);
 }
 
 int pb_project_get(struct pb_platform *platform, const char *id, struct pb_arena *arena,
@@ -350,6 +350,15 @@ int pb_project_stop(struct pb_platform *platform, const char *id, const struct p
 {
     if (set_status(platform, id, PB_PROJECT_STOPPED, "project.stop", who, err) < 0 ||
         cancel_open(platform, id, who, true, err) < 0)
+        return -1;
+    announce(platform, id);
+    return 0;
+}
+
+int pb_project_pause(struct pb_platform *platform, const char *id, const struct pb_principal *who,
+                     struct pb_error *err)
+{
+    if (set_status(platform, id, PB_PROJECT_PAUSED, "project.pause", who, err) < 0)
         return -1;
     announce(platform, id);
     return 0;

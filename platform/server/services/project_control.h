@@ -43,11 +43,14 @@ int pb_project_create(struct pb_platform *platform, struct pb_project *project,
 int pb_project_update(struct pb_platform *platform, struct pb_project *project,
                       const struct pb_project_secrets *secrets, const struct pb_principal *who,
                       struct pb_error *err) PB_MUST_CHECK;
-/* start: active. stop: stopped; what runs is cancelled, what is queued waits. restart: the agent anew. */
+/* start: active. pause: nothing new starts, what runs goes on. stop: stopped; what runs is cancelled, what is
+ * queued waits. restart: the agent anew. */
 int pb_project_start(struct pb_platform *platform, const char *id, const struct pb_principal *who,
                      struct pb_error *err) PB_MUST_CHECK;
 int pb_project_stop(struct pb_platform *platform, const char *id, const struct pb_principal *who,
                     struct pb_error *err) PB_MUST_CHECK;
+int pb_project_pause(struct pb_platform *platform, const char *id, const struct pb_principal *who,
+                     struct pb_error *err) PB_MUST_CHECK;
 int pb_project_restart(struct pb_platform *platform, const char *id, const struct pb_principal *who,
                        struct pb_error *err) PB_MUST_CHECK;
 /* Cancels what is open, forgets the secrets, tells the node to remove the data. */

@@ -7,6 +7,7 @@
 #include "model/project.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
+#include "server/services/queue_gate.h"
 #include "server/services/views.h"
 #include "server/store/cluster_store.h"
 #include "server/store/execution_store.h"
@@ -118,7 +119,8 @@ int pb_read_executions(struct pb_platform *platform, const struct pb_page_wish *
         return -1;
     for (size_t i = 0; i < filter.status_count; i++)
         statuses[i] = (enum pb_execution_status)words[i];
-    if (pb_execution_list(db, arena, &filter, &list, err) < 0)
+    if (pb_execution_list(db, arena, &filter, &list, err) < 0 ||
+        pb_queue_explain(platform, db, arena, list.items, list.count, err) < 0)
         return -1;
     begin_page(w);
     for (size_t i = 0; i < list.count; i++)
@@ -137,7 +139,8 @@ int pb_read_execution(struct pb_platform *platform, const char *id, struct pb_ar
 
     if (!db || pb_execution_load(db, arena, id, &execution, err) < 0 ||
         pb_attempt_list(db, arena, id, &attempts, err) < 0 ||
-        pb_log_stat(platform->log_store, id, &live, err) < 0)
+        pb_log_stat(platform->log_store, id, &live, err) < 0 ||
+        pb_queue_explain(platform, db, arena, execution, 1, err) < 0)
         return -1;
     pb_view_execution(w, NULL, execution, &live, &attempts);
     return 0;

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "model/failure.h"
+#include "model/priority.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
 #include "server/services/repository_url.h"
-#include "server/services/scheduler.h"
 #include "server/services/vault.h"
 #include "server/store/execution_store.h"
 #include "server/store/log_store.h"
@@ -55,19 +55,19 @@ static void put_sentence(struct pb_json_writer *w, const char *name, const char 
 
 static void put_queued_reason(struct pb_json_writer *w, const struct pb_execution *execution)
 {
-    const struct pb_queued_reason *why =
-        execution->status == PB_EXECUTION_QUEUED && execution->queued_reason
-            ? pb_queued_reason_find(execution->queued_reason)
-            : NULL;
+    const struct pb_waiting *waiting = execution->waiting;
 
-    if (!why) {
+    if (!waiting) {
         pb_json_put_null(w, "queued_reason");
         return;
     }
     pb_json_begin_object(w, "queued_reason");
-    pb_json_put_text(w, "code", why->code);
-    pb_json_put_text(w, "en", why->en);
-    pb_json_put_text(w, "ja", why->ja);
+    pb_json_put_text(w, "code", waiting->code);
+    pb_json_put_text(w, "en", waiting->en);
+    pb_json_put_text(w, "ja", waiting->ja);
+    pb_json_put_time(w, "until", waiting->until);
+    put_id_or_null(w, "position", waiting->position);
+    pb_json_put_int(w, "queued", waiting->queued);
     pb_json_end_object(w);
 }
 
@@ -184,6 +184,9 @@ void pb_view_execution(struct pb_json_writer *w, const char *name,
     pb_json_put_text(w, "trigger", pb_execution_trigger_name(execution->trigger));
     pb_json_put_text(w, "requested_by", execution->requested_by);
     pb_json_put_text(w, "driver", execution->driver);
+    pb_json_put_text(w, "priority", pb_priority_name(execution->priority));
+    pb_json_put_time(w, "deadline_at", execution->deadline_at);
+    put_list(w, "labels", execution->labels);
     put_queued_reason(w, execution);
     put_result(w, execution);
     pb_json_put_text(w, "session_id", execution->session_id);
@@ -298,6 +301,13 @@ static void put_settings(struct pb_json_writer *w, const struct pb_project *proj
     pb_json_put_int(w, "timeout_seconds", project->wall_ms / 1000);
     pb_json_put_int(w, "silence_timeout_seconds", project->silence_ms / 1000);
     pb_json_put_int(w, "max_concurrent", project->max_concurrent);
+    pb_json_put_int(w, "queue_weight", project->queue_weight);
+    if (project->retry_limit < 0)
+        pb_json_put_null(w, "retry_limit");
+    else
+        pb_json_put_int(w, "retry_limit", project->retry_limit);
+    put_text(w, "active_hours", project->active_hours);
+    put_text(w, "time_zone", project->time_zone);
     pb_json_put_text(w, "driver", project->driver);
     put_list(w, "command", project->command);
     put_text(w, "model", project->model);

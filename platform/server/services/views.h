@@ -17,7 +17,8 @@ struct pb_attempt_list;
 struct pb_log_info;
 struct pb_platform;
 
-/* live: the log as it is now, NULL = as counted in the row. attempts: NULL = left out. */
+/* live: the log as it is now, NULL = as counted in the row. attempts: NULL = left out. Why a queued one waits
+ * has been worked out (pb_queue_explain()). */
 void pb_view_execution(struct pb_json_writer *w, const char *name,
                        const struct pb_execution *execution, const struct pb_log_info *live,
                        const struct pb_attempt_list *attempts);

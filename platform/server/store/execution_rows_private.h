@@ -1,4 +1,4 @@
-/* Rows of the table executions, shared by execution_store.c and execution_queue.c. */
+/* Rows of the table executions, shared by execution_store.c, execution_queue.c and queue_store.c. */
 #ifndef PB_SERVER_STORE_EXECUTION_ROWS_PRIVATE_H
 #define PB_SERVER_STORE_EXECUTION_ROWS_PRIVATE_H
 
@@ -9,5 +9,12 @@
 void pb_execution_put_select(struct pb_buf *sql);
 int pb_execution_read(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
                       struct pb_error *err);
+
+/* Brings what the queue keeps of a row in line with the rest of it, before it is written: its place, and
+ * why it cannot start. */
+int pb_queue_settle(struct pb_db *db, struct pb_execution *row, struct pb_error *err) PB_MUST_CHECK;
+/* An execution of a work item has ended: the next one's turn. */
+int pb_queue_next_of_item(struct pb_db *db, const struct pb_execution *ended,
+                          struct pb_error *err) PB_MUST_CHECK;
 
 #endif

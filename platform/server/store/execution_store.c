@@ -18,6 +18,7 @@ static const struct pb_column ASKED[] = {
     E(TEXT, title),        PB_COLUMN_NAMED(struct pb_execution, trigger, PB_TRIGGER_NAMES),
     E(TEXT, requested_by), E(TEXT, dedupe_key),
     E(TEXT, driver),       E(INT, created_at),
+    E(TEXT, labels),
 };
 
 /* What became of it. */
@@ -25,11 +26,15 @@ static const struct pb_column CHANGING[] = {
     PB_COLUMN_NAMED(struct pb_execution, status, PB_EXECUTION_STATUS_NAMES),
     E(BOOL, resume),
     E(INT, priority),
+    E(TIME, deadline_at),
+    E(INT, place),
     E(TIME, available_at),
     E(TEXT, queued_reason),
+    E(TEXT, held_by),
     E(INT, fence),
     E(INT, attempt_count),
     E(INT, lost_count),
+    E(INT, retry_count),
     E(TEXT, node_id),
     E(TIME, cancel_requested_at),
     E(TEXT, cancel_by),
@@ -196,7 +201,7 @@ int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, 
         return -1;
     row.version = 1;
     row.status = PB_EXECUTION_QUEUED;
-    if (insert_row(db, &row, err) < 0 ||
+    if (pb_queue_settle(db, &row, err) < 0 || insert_row(db, &row, err) < 0 ||
         count_one(db, row.project_id, PB_EXECUTION_QUEUED, 1, err) < 0)
         return pb_fail_in(err, "execution %s", row.id);
     *ret_number = row.number;
@@ -393,11 +398,14 @@ int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
 {
     struct pb_value values[COLUMNS_MAX] = {T(execution->id), I(execution->version),
                                            T(pb_execution_status_name(from))};
+    struct pb_execution row = *execution;
     int64_t changed = 0;
     struct pb_buf sql;
     int r;
 
-    pb_columns_values(&CHANGING_COLUMNS, execution, values + 3);
+    if (pb_queue_settle(db, &row, err) < 0)
+        return -1;
+    pb_columns_values(&CHANGING_COLUMNS, &row, values + 3);
     pb_buf_init(&sql, SQL_MAX);
     pb_buf_text(&sql, "UPDATE executions SET ");
     pb_sql_assign(&sql, &CHANGING_COLUMNS, 4);
@@ -412,9 +420,10 @@ int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
                               "execution %s was changed meanwhile", execution->id);
     if (execution->status == from)
         return 0;
-    if (count_one(db, execution->project_id, from, -1, err) < 0)
+    if (count_one(db, execution->project_id, from, -1, err) < 0 ||
+        count_one(db, execution->project_id, execution->status, 1, err) < 0)
         return -1;
-    return count_one(db, execution->project_id, execution->status, 1, err);
+    return pb_execution_is_final(execution->status) ? pb_queue_next_of_item(db, &row, err) : 0;
 }
 
 /* One narrow UPDATE; the id is ?1. */
@@ -448,11 +457,4 @@ int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_exe
                             I(usage->cache_read_tokens), I(usage->cache_write_tokens), cost,
                             I(now_ms)),
                   err);
-}
-
-int pb_execution_set_queued_reason(struct pb_db *db, const char *id, const char *reason,
-                                   struct pb_error *err)
-{
-    return change(db, "UPDATE executions SET queued_reason = ?2 WHERE id = ?1",
-                  PB_VALUES(T(id), T(reason)), err);
 }

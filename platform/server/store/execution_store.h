@@ -63,7 +63,8 @@ int pb_execution_list(struct pb_db *db, struct pb_arena *arena,
 /*
  * Writes every column that can change (not prompt, not what was asked) and
  * version + 1, if the row still has execution->version and status `from`:
- * otherwise CONFLICT, reason "changed_meanwhile". Times are the caller's.
+ * otherwise CONFLICT, reason "changed_meanwhile". Times are the caller's;
+ * what the queue keeps (place, queued_reason, …) follows from the rest.
  * Load, change the struct, save, in one write function.
  */
 int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
@@ -74,51 +75,31 @@ int pb_execution_set_prompt(struct pb_db *db, const char *id, const char *prompt
 /* Frequent and narrow; version stays. */
 int pb_execution_set_usage(struct pb_db *db, const char *id, const struct pb_execution_usage *usage,
                            int64_t now_ms, struct pb_error *err) PB_MUST_CHECK;
-int pb_execution_set_queued_reason(struct pb_db *db, const char *id, const char *reason,
-                                   struct pb_error *err) PB_MUST_CHECK;
-
 /* QUEUED → ASSIGNED (`from` and `to` by pb_execution_next()), fence + 1, attempt_count + 1, and the
- * attempt's row. Fills ret_execution as it is now. CONFLICT, reason "changed_meanwhile", if
- * somebody else was first. */
-int pb_execution_claim(struct pb_db *db, struct pb_arena *arena, const char *id,
-                       const char *node_id, int64_t now_ms, int64_t lease_until_ms,
-                       struct pb_execution **ret_execution, struct pb_error *err) PB_MUST_CHECK;
-
-/* One row of the queue with what the scheduler wants to know about its surroundings. */
-struct pb_queue_row {
+ * attempt's row. Fills ret_execution as it is now. The token is the claimer's own: claiming again with it
+ * gives the same attempt, so a claim whose outcome was lost can be repeated. CONFLICT, reason
+ * "changed_meanwhile", if somebody else was first. */
+struct pb_claim {
     const char *execution_id;
-    const char *project_id;
-    int64_t work_item_id;
-    const char *driver;
-    const char *queued_reason; /* as last written */
-    int64_t available_at;
-    int64_t priority;
-    int64_t created_at;
-    /* of its project */
-    const char *project_status; /* PB_PROJECT_STATUS_NAMES */
-    const char *node_id;        /* NULL not placed yet */
-    int64_t max_concurrent;
-    int64_t active; /* its executions on nodes now */
-    /* another execution of the same work item is active, waiting, or queued before this one */
-    bool work_item_busy;
+    const char *node_id;
+    const char *token;
+    int64_t now_ms;
+    int64_t lease_until_ms;
 };
+int pb_execution_claim(struct pb_db *db, struct pb_arena *arena, const struct pb_claim *claim,
+                       struct pb_execution **ret_execution, struct pb_error *err) PB_MUST_CHECK;
+/* Has a claim with this token happened? */
+int pb_execution_is_claimed(struct pb_db *db, const char *token, bool *ret_claimed,
+                            struct pb_error *err) PB_MUST_CHECK;
 
-struct pb_queue {
-    struct pb_queue_row *items;
-    size_t count;
-};
-
-/* QUEUED ones by priority, then age; at most `limit`. `runnable_only` leaves out what cannot start
- * for a reason in this row (project not active, full, work item busy, not yet available). */
-int pb_execution_queue(struct pb_db *db, struct pb_arena *arena, int64_t now_ms, bool runnable_only,
-                       size_t limit, struct pb_queue *ret_queue,
-                       struct pb_error *err) PB_MUST_CHECK;
 /* WAITING_QUOTA ones whose available_at has come. */
 int pb_execution_due(struct pb_db *db, struct pb_arena *arena, int64_t now_ms, size_t limit,
                      struct pb_execution_list *ret_list, struct pb_error *err) PB_MUST_CHECK;
-/* The next time something waiting becomes due (queue and quota); 0 = nothing waits for a time. */
-int pb_execution_next_due(struct pb_db *db, int64_t now_ms, int64_t *ret_at,
-                          struct pb_error *err) PB_MUST_CHECK;
+/* The next time something waiting becomes due (queue and quota), perhaps past; 0 = nothing waits for a time. */
+int pb_execution_next_due(struct pb_db *db, int64_t *ret_at, struct pb_error *err) PB_MUST_CHECK;
+/* CANCELLING ones, those asked first first. */
+int pb_execution_cancelling(struct pb_db *db, struct pb_arena *arena, size_t limit,
+                            struct pb_execution_list *ret_list, struct pb_error *err) PB_MUST_CHECK;
 
 struct pb_execution_stats {
     int64_t succeeded;

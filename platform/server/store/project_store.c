@@ -34,6 +34,10 @@ static const struct pb_column SETTINGS[] = {
     P(INT, wall_ms),
     P(INT, silence_ms),
     P(INT, max_concurrent),
+    P(INT, queue_weight),
+    P(UNKNOWN, retry_limit),
+    P(TEXT, active_hours),
+    P(TEXT, time_zone),
     P(INT, updated_at),
 };
 

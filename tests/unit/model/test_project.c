@@ -22,6 +22,8 @@ static struct pb_project good(void)
         .wall_ms = 3600000,
         .silence_ms = 600000,
         .max_concurrent = 2,
+        .queue_weight = 10,
+        .retry_limit = -1,
     };
 }
 
@@ -105,6 +107,10 @@ static const struct {
     BAD("working_directory", "format", working_directory, "relative"),
     BAD("working_directory", "format", working_directory, "/a/../b"),
     FINE(working_directory, "/srv/site"),
+    BAD("active_hours", "format", active_hours, "office hours"),
+    FINE(active_hours, "mon-fri 09:00-18:00"),
+    BAD("time_zone", "format", time_zone, "../etc/passwd"),
+    FINE(time_zone, "Asia/Tokyo"),
 };
 
 TEST(each_field_has_its_sentence)
@@ -147,6 +153,10 @@ static const struct {
     NUMBER("silence_timeout_seconds", silence_ms, 3600001),
     NUMBER("max_concurrent", max_concurrent, 0),
     NUMBER("max_concurrent", max_concurrent, 101),
+    NUMBER("queue_weight", queue_weight, 0),
+    NUMBER("queue_weight", queue_weight, 101),
+    NUMBER("", retry_limit, 0),
+    NUMBER("retry_limit", retry_limit, 21),
     NUMBER("max_turns", max_turns, -1),
     NUMBER("", max_turns, 0),
     NUMBER("max_budget_usd", max_budget_micro_usd, -1),

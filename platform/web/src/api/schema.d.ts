@@ -172,6 +172,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["project"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Nothing new starts; what runs goes on. Started again by start. */
+        post: operations["projects_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/stop": {
         parameters: {
             query?: never;
@@ -330,7 +349,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change how urgent an execution is, until it has ended */
+        patch: operations["executions_update"];
         trace?: never;
     };
     "/api/executions/{id}/cancel": {
@@ -419,6 +439,72 @@ export interface paths {
         /** The text alone, as a download */
         get: operations["executions_log_raw"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["queue_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Nothing starts in any project; what runs goes on, what comes is queued. Survives restarts. */
+        post: operations["queue_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["queue_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Replaces all limits on how many executions of one person, one label or one node work at once. */
+        put: operations["queue_limits_replace"];
         post?: never;
         delete?: never;
         options?: never;
@@ -543,6 +629,8 @@ export interface components {
             en: string;
             ja: string;
         };
+        /** @enum {string} */
+        Priority: "low" | "normal" | "high" | "critical";
         CodedSentence: {
             /** @example no_node */
             code: string;
@@ -653,6 +741,20 @@ export interface components {
             timeout_seconds: number;
             silence_timeout_seconds: number;
             max_concurrent: number;
+            /** @description Its share of turns when several projects wait for the same node or limit */
+            queue_weight: number;
+            /** @description Further attempts the platform makes by itself; null: as many as the kind of failure allows */
+            retry_limit: number | null;
+            /**
+             * @description When work may start: "mon-fri 09:00-18:00; sat 10:00-14:00"; empty: always
+             * @example mon-fri 09:00-18:00
+             */
+            active_hours: string;
+            /**
+             * @description IANA name, of the active hours; empty: UTC
+             * @example Asia/Tokyo
+             */
+            time_zone: string;
             driver: components["schemas"]["Driver"];
             command: string[];
             /** @description Empty: the CLI's own default */
@@ -699,6 +801,10 @@ export interface components {
             timeout_seconds?: number;
             silence_timeout_seconds?: number;
             max_concurrent?: number;
+            queue_weight?: number;
+            retry_limit?: number | null;
+            active_hours?: string;
+            time_zone?: string;
             driver?: components["schemas"]["Driver"];
             command?: string[];
             model?: string;
@@ -732,6 +838,10 @@ export interface components {
             timeout_seconds?: number;
             silence_timeout_seconds?: number;
             max_concurrent?: number;
+            queue_weight?: number;
+            retry_limit?: number | null;
+            active_hours?: string;
+            time_zone?: string;
             driver?: components["schemas"]["Driver"];
             command?: string[];
             model?: string;
@@ -759,6 +869,41 @@ export interface components {
                 value?: string | null;
                 encrypted?: boolean;
             }[];
+        };
+        QueuePauseRequest: {
+            /** @description Shown to everybody who waits */
+            note?: string | null;
+        };
+        QueueLimit: {
+            /** @enum {string} */
+            kind: "user" | "label" | "node";
+            /** @description Null: over all projects together */
+            project: string | null;
+            /** @description A login, a label or a node; "*": each person or node without a limit of its own */
+            subject: string;
+            /** @description At once */
+            max: number;
+        };
+        QueueLimitsUpdate: {
+            limits: {
+                /** @enum {string} */
+                kind: "user" | "label" | "node";
+                project?: string | null;
+                subject: string;
+                max: number;
+            }[];
+        };
+        Queue: {
+            paused: boolean;
+            pause: {
+                by: string;
+                note: components["schemas"]["TextOrNull"];
+                at: components["schemas"]["Time"];
+            } | null;
+            queued: number;
+            running: number;
+            waiting: number;
+            limits: components["schemas"]["QueueLimit"][];
         };
         GithubCheckRequest: {
             github_owner: string;
@@ -835,6 +980,18 @@ export interface components {
             created_at: components["schemas"]["Time"];
             completed_at: components["schemas"]["TimeOrNull"];
         };
+        /** @description Why a queued execution does not run yet */
+        QueuedReason: {
+            /** @example no_node */
+            code: string;
+            en: string;
+            ja: string;
+            until: components["schemas"]["TimeOrNull"];
+            /** @description Its place among those of its project that could start, from 1; null when it could not, or far back */
+            position: number | null;
+            /** @description Queued in its project */
+            queued: number;
+        };
         Execution: {
             id: string;
             /** @description Counts up within the project */
@@ -852,7 +1009,11 @@ export interface components {
             trigger: components["schemas"]["Trigger"];
             requested_by: components["schemas"]["TextOrNull"];
             driver: components["schemas"]["Driver"];
-            queued_reason: components["schemas"]["CodedSentence"] | null;
+            priority: components["schemas"]["Priority"];
+            deadline_at: components["schemas"]["TimeOrNull"];
+            /** @description The when it was queued */
+            labels: string[];
+            queued_reason: components["schemas"]["QueuedReason"] | null;
             reason: components["schemas"]["FailureReason"] | null;
             summary: components["schemas"]["TextOrNull"];
             question: components["schemas"]["TextOrNull"];
@@ -895,6 +1056,15 @@ export interface components {
             title?: string;
             prompt?: string;
             driver?: components["schemas"]["Driver"];
+            priority?: components["schemas"]["Priority"];
+            /** @description RFC 3339; from two days before it on the execution moves ahead */
+            deadline_at?: string;
+        };
+        ExecutionUpdate: {
+            priority?: components["schemas"]["Priority"];
+            deadline_at?: string | null;
+            /** @description Does not wait for its next try any longer */
+            now?: boolean;
         };
         RetryRequest: {
             /** @enum {string} */
@@ -1021,6 +1191,15 @@ export interface components {
         };
     };
     responses: {
+        /** @description The queue */
+        Queue: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Queue"];
+            };
+        };
         /** @description What went wrong */
         Problem: {
             headers: {
@@ -1406,6 +1585,21 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    projects_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["project"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: components["responses"]["Project"];
+            default: components["responses"]["Problem"];
+        };
+    };
     projects_stop: {
         parameters: {
             query?: never;
@@ -1622,6 +1816,25 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    executions_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecutionUpdate"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Execution"];
+            default: components["responses"]["Problem"];
+        };
+    };
     executions_cancel: {
         parameters: {
             query?: never;
@@ -1712,6 +1925,66 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Log"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    queue_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Queue"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    queue_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueuePauseRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Queue"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    queue_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Queue"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    queue_limits_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueLimitsUpdate"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Queue"];
             default: components["responses"]["Problem"];
         };
     };

@@ -40,6 +40,7 @@ struct claim {
     struct store_test *t;
     const char *id;
     const char *node;
+    const char *token;
     struct pb_execution *claimed;
 };
 
@@ -47,13 +48,18 @@ static int claim(struct pb_db *db, void *arg, struct pb_error *err)
 {
     struct claim *wish = arg;
 
-    return pb_execution_claim(db, &wish->t->arena, wish->id, wish->node, 50, 99, &wish->claimed,
-                              err);
+    const struct pb_claim made = {.execution_id = wish->id,
+                                  .node_id = wish->node,
+                                  .token = wish->token,
+                                  .now_ms = 50,
+                                  .lease_until_ms = 99};
+
+    return pb_execution_claim(db, &wish->t->arena, &made, &wish->claimed, err);
 }
 
 static struct pb_execution *claimed(struct store_test *t, const char *id)
 {
-    struct claim wish = {t, id, "node-1", NULL};
+    struct claim wish = {t, id, "node-1", NULL, NULL};
 
     store_test_write(t, claim, &wish);
     return wish.claimed;
@@ -74,16 +80,6 @@ static int64_t counted(struct store_test *t, enum pb_execution_status status)
 
     assert_ok(pb_project_counts(store_test_reader(t), "site", &counts, &t->err), &t->err);
     return counts.by_status[status];
-}
-
-static struct pb_queue queue(struct store_test *t, int64_t now, bool runnable)
-{
-    struct pb_queue found = {0};
-
-    assert_ok(pb_execution_queue(store_test_reader(t), &t->arena, now, runnable, 100, &found,
-                                 &t->err),
-              &t->err);
-    return found;
 }
 
 static int put_issue(struct pb_db *db, void *arg, struct pb_error *err)
@@ -257,8 +253,7 @@ static int narrow_changes(struct pb_db *db, void *arg, struct pb_error *err)
     const struct pb_execution_usage usage = {3, 10, 20, 30, 40, 5000};
     const char *id = *(const char **)arg;
 
-    if (pb_execution_set_usage(db, id, &usage, 9, err) < 0 ||
-        pb_execution_set_queued_reason(db, id, "project_full", err) < 0)
+    if (pb_execution_set_usage(db, id, &usage, 9, err) < 0)
         return -1;
     return pb_execution_set_prompt(db, id, "and then", err);
 }
@@ -276,7 +271,6 @@ TEST(narrow_changes_do_not_disturb_a_save_in_between)
     assert_int_equal(execution->version, 1);
     assert_int_equal(execution->usage.cache_write_tokens, 40);
     assert_int_equal(execution->usage.cost_micro_usd, 5000);
-    assert_string_equal(execution->queued_reason, "project_full");
     assert_string_equal(execution->prompt, "and then");
     assert_refused(pb_store_write(t->store, narrow_changes, &missing, &t->err), &t->err,
                    PB_ERROR_NOT_FOUND);
@@ -302,7 +296,7 @@ TEST(a_claim_raises_the_fence_and_only_one_wins)
     assert_int_equal(attempt(t, id, 1)->status, PB_ATTEMPT_ASSIGNED);
     assert_int_equal(attempt(t, id, 1)->exit_code, -1);
 
-    second = (struct claim){t, id, "node-2", NULL};
+    second = (struct claim){t, id, "node-2", "token-2", NULL};
     assert_refused(pb_store_write(t->store, claim, &second, &t->err), &t->err, PB_ERROR_CONFLICT);
     assert_string_equal(t->err.reason, "changed_meanwhile");
 
@@ -354,6 +348,32 @@ TEST(working_time_is_that_of_the_attempts_and_not_the_waiting_between_them)
     assert_int_equal(store_test_load(t, id)->active_since, 90000);
     work_from_to(t, id, 2, 90000, 90500);
     assert_int_equal(store_test_load(t, id)->active_ms, 3500);
+}
+
+TEST(a_claim_that_is_repeated_with_its_token_is_the_same_claim)
+{
+    struct store_test *t = *state;
+    struct claim first, again;
+    bool is_claimed;
+    const char *id;
+
+    store_test_add_project(t, "site");
+    id = store_test_add_execution(t, "site", 0, 1);
+    first = (struct claim){t, id, "node-1", "token-1", NULL};
+    assert_ok(pb_execution_is_claimed(store_test_reader(t), "token-1", &is_claimed, &t->err),
+              &t->err);
+    assert_false(is_claimed);
+    store_test_write(t, claim, &first);
+    assert_ok(pb_execution_is_claimed(store_test_reader(t), "token-1", &is_claimed, &t->err),
+              &t->err);
+    assert_true(is_claimed);
+    again = first;
+    store_test_write(t, claim, &again);
+    assert_int_equal(again.claimed->fence, 1);
+    assert_int_equal(again.claimed->version, first.claimed->version);
+    store_test_set_status(t, id, PB_EXECUTION_QUEUED); /* lost: the old token is worth nothing */
+    store_test_write(t, claim, &(struct claim){t, id, "node-1", "token-2", NULL});
+    assert_refused(pb_store_write(t->store, claim, &first, &t->err), &t->err, PB_ERROR_CONFLICT);
 }
 
 TEST(an_attempt_with_an_old_fence_cannot_speak)
@@ -484,114 +504,6 @@ TEST(a_made_up_cursor_is_refused)
     }
 }
 
-/* --- the queue ------------------------------------------------------------------------------------------ */
-
-static int save_project(struct pb_db *db, void *arg, struct pb_error *err)
-{
-    return pb_project_save(db, arg, err);
-}
-
-static void set_project(struct store_test *t, enum pb_project_status status, int64_t concurrent)
-{
-    struct pb_project *project = NULL;
-
-    assert_ok(pb_project_load(store_test_reader(t), &t->arena, "site", &project, &t->err), &t->err);
-    project->status = status;
-    project->max_concurrent = concurrent;
-    store_test_write(t, save_project, project);
-}
-
-TEST(the_queue_gives_what_can_run_in_order)
-{
-    struct store_test *t = *state;
-    const char *first, *second;
-    struct pb_queue found;
-
-    store_test_add_project(t, "site");
-    second = store_test_add_execution(t, "site", 0, 20);
-    first = store_test_add_execution(t, "site", 0, 10);
-    found = queue(t, 100, true);
-    assert_int_equal(found.count, 2);
-    assert_string_equal(found.items[0].execution_id, first);
-    assert_string_equal(found.items[1].execution_id, second);
-    assert_string_equal(found.items[0].project_status, "active");
-
-    claimed(t, first);
-    assert_int_equal(queue(t, 100, true).count, 0); /* max_concurrent 1 */
-    found = queue(t, 100, false);
-    assert_int_equal(found.count, 1);
-    assert_int_equal(found.items[0].active, 1);
-    set_project(t, PB_PROJECT_ACTIVE, 2);
-    assert_int_equal(queue(t, 100, true).count, 1);
-    set_project(t, PB_PROJECT_PAUSED, 2);
-    assert_int_equal(queue(t, 100, true).count, 0);
-}
-
-TEST(a_work_item_has_one_execution_at_a_time)
-{
-    static const enum pb_execution_status BUSY[] = {
-        PB_EXECUTION_ASSIGNED,      PB_EXECUTION_RUNNING,       PB_EXECUTION_CANCELLING,
-        PB_EXECUTION_WAITING_INPUT, PB_EXECUTION_WAITING_QUOTA, PB_EXECUTION_QUEUED};
-    struct store_test *t = *state;
-    const char *first, *second;
-    int64_t item;
-
-    store_test_add_project(t, "site");
-    set_project(t, PB_PROJECT_ACTIVE, 10);
-    item = issue(t, 1);
-    first = store_test_add_execution(t, "site", item, 10);
-    second = store_test_add_execution(t, "site", item, 20);
-    for (size_t i = 0; i < COUNT(BUSY); i++) {
-        struct pb_queue found;
-
-        store_test_set_status(t, first, BUSY[i]);
-        found = queue(t, 100, true);
-        assert_int_equal(found.count, BUSY[i] == PB_EXECUTION_QUEUED ? 1 : 0);
-        found = queue(t, 100, false);
-        assert_string_equal(found.items[found.count - 1].execution_id, second);
-        assert_true(found.items[found.count - 1].work_item_busy);
-    }
-    store_test_set_status(t, first, PB_EXECUTION_FAILED);
-    assert_int_equal(queue(t, 100, true).count, 1);
-}
-
-static int put_off(struct pb_db *db, void *arg, struct pb_error *err)
-{
-    struct save *wish = arg;
-
-    wish->execution->available_at = 500;
-    return pb_execution_save(db, wish->execution, wish->from, err);
-}
-
-TEST(what_waits_for_a_time_is_due_then)
-{
-    struct store_test *t = *state;
-    struct pb_execution *execution;
-    struct pb_execution_list due = {0};
-    struct pb_db *db = store_test_reader(t);
-    int64_t at = -1;
-
-    store_test_add_project(t, "site");
-    assert_ok(pb_execution_next_due(db, 100, &at, &t->err), &t->err);
-    assert_int_equal(at, 0);
-    execution = store_test_load(t, store_test_add_execution(t, "site", 0, 10));
-    store_test_write(t, put_off, &(struct save){execution, PB_EXECUTION_QUEUED});
-    assert_int_equal(queue(t, 499, true).count, 0);
-    assert_int_equal(queue(t, 500, true).count, 1);
-    assert_ok(pb_execution_next_due(db, 100, &at, &t->err), &t->err);
-    assert_int_equal(at, 500);
-    assert_ok(pb_execution_next_due(db, 500, &at, &t->err), &t->err);
-    assert_int_equal(at, 0);
-
-    store_test_set_status(t, execution->id, PB_EXECUTION_WAITING_QUOTA);
-    assert_ok(pb_execution_due(db, &t->arena, 499, 10, &due, &t->err), &t->err);
-    assert_int_equal(due.count, 0);
-    assert_ok(pb_execution_due(db, &t->arena, 500, 10, &due, &t->err), &t->err);
-    assert_int_equal(due.count, 1);
-    assert_ok(pb_execution_next_due(db, 500, &at, &t->err), &t->err);
-    assert_int_equal(at, 500);
-}
-
 /* --- plans -------------------------------------------------------------------------------------------------- */
 
 TEST(no_hot_query_reads_a_whole_table)
@@ -618,14 +530,12 @@ TEST(no_hot_query_reads_a_whole_table)
         filter.page.cursor = i & 4 ? "MTAwMAow" : NULL; /* "1000\n0" */
         assert_ok(pb_execution_list(db, &t->arena, &filter, &list, &t->err), &t->err);
     }
-    queue(t, 1, true);
-    queue(t, 1, false);
     assert_int_equal(pb_execution_load(db, &t->arena, "x", &one, &t->err), -1);
     assert_ok(pb_execution_find_key(db, &t->arena, "site", "k", &found, &t->err), &t->err);
     assert_ok(pb_execution_newest_of(db, &t->arena, 1, &one, &t->err), &t->err);
     assert_ok(pb_execution_last_of(db, &t->arena, "site", &one, &t->err), &t->err);
     assert_ok(pb_execution_due(db, &t->arena, 1, 10, &list, &t->err), &t->err);
-    assert_ok(pb_execution_next_due(db, 1, &at, &t->err), &t->err);
+    assert_ok(pb_execution_next_due(db, &at, &t->err), &t->err);
     assert_ok(pb_execution_stats_since(db, 1, &stats, &t->err), &t->err);
     assert_ok(pb_project_counts(db, "site", &counts, &t->err), &t->err);
     assert_ok(pb_attempt_live(db, &t->arena, NULL, "node", &attempts, &t->err), &t->err);
@@ -670,9 +580,7 @@ int main(void)
         WITH_STORE(pages_hold_every_row_once_also_with_equal_times),
         WITH_STORE(a_list_can_be_searched_and_signs_mean_themselves),
         WITH_STORE(a_made_up_cursor_is_refused),
-        WITH_STORE(the_queue_gives_what_can_run_in_order),
-        WITH_STORE(a_work_item_has_one_execution_at_a_time),
-        WITH_STORE(what_waits_for_a_time_is_due_then),
+        WITH_STORE(a_claim_that_is_repeated_with_its_token_is_the_same_claim),
         WITH_STORE(no_hot_query_reads_a_whole_table),
     };
 
