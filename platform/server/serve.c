@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ struct serve {
     struct pb_loop_signal *on_int;
     struct pb_loop_timer *stopping;
     int64_t stop_by;
+    atomic_bool is_broken; /* the disk has failed: whoever started us is to start us again */
 };
 
 /* --- storage ------------------------------------------------------------------------------------------------ */
@@ -79,6 +81,31 @@ static int open_folder(struct serve *serve, struct pb_error *err)
     return serve->lock < 0 ? -1 : 0;
 }
 
+/* The next start replays what is not on disk. */
+static void on_broken_disk(void *arg, const struct pb_error *err)
+{
+    struct serve *serve = arg;
+
+    pb_log_fail(PB_LOG_ERROR, "platform", err, "stopping, to be started again");
+    serve->is_broken = true;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static struct pb_log_store *open_logs(struct serve *serve, const char *dir, struct pb_error *err)
+{
+    const struct pb_config *config = serve->settings->config;
+
+    return pb_log_store_open(
+        &(struct pb_log_store_options){
+            .dir = dir,
+            .disk_floor = pb_config_int(config, "disk_floor"),
+            .log_max = pb_config_int(config, "log_limit"),
+            .on_broken = on_broken_disk,
+            .arg = serve,
+        },
+        err);
+}
+
 static int open_store(struct serve *serve, struct pb_error *err)
 {
     struct pb_platform *platform = &serve->platform;
@@ -96,7 +123,7 @@ static int open_store(struct serve *serve, struct pb_error *err)
         err);
     if (!platform->store)
         return -1;
-    platform->log_store = pb_log_store_open(&(struct pb_log_store_options){.dir = logs}, err);
+    platform->log_store = open_logs(serve, logs, err);
     if (!platform->log_store)
         return -1;
     platform->vault = pb_vault_open(platform->store, serve->settings->key_file, err);
@@ -335,6 +362,8 @@ int pb_serve(struct pb_settings *settings, struct pb_error *err)
     if (r == 0)
         pb_loop_run(serve.platform.loop);
     close_all(&serve);
+    if (r == 0 && serve.is_broken)
+        return pb_fail(err, PB_ERROR_UNAVAILABLE, "the disk of the logs has failed");
     if (r == 0)
         pb_log_info("platform", "stopped");
     return r;

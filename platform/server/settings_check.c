@@ -19,6 +19,8 @@ static const struct {
     {"accept_timeout", 100, 600000, "from 100ms to 10m"},
     {"offline_limit", 1000, 604800000, "from 1s to 168h"},
     {"offline_grace", 0, 86400000, "at most 24h"},
+    {"log_limit", 0, INT64_C(4) << 30, "at most 4g"},
+    {"disk_floor", 0, INT64_MAX, "a size"},
 };
 
 /* The programs run in "/": a path means the same to all of them only when it begins there. */

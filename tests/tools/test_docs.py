@@ -70,7 +70,7 @@ def test_both_guides_have_the_same_parts():
 
 def test_operations_has_every_setting_of_the_platform():
     source = (ROOT / "platform/server/settings.c").read_text()
-    rows = re.findall(r'^    (?:TEXT|NUMBER|SWITCH|TIME|SECRET)\(\s*"(\w+)", "([^"]*)",\s*"((?:[^"\\]|\\.)*)"\)', source, re.M)
+    rows = re.findall(r'^    (?:TEXT|NUMBER|SWITCH|TIME|SIZE|SECRET)\(\s*"(\w+)", "([^"]*)",\s*"((?:[^"\\]|\\.)*)"\)', source, re.M)
     text = (ROOT / "docs/operations.md").read_text()
     assert len(rows) > 25
     for name, otherwise, help in rows:
