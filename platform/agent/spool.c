@@ -135,14 +135,16 @@ static void land(struct pb_spool *spool, int64_t acked)
 
 int pb_spool_ack(struct pb_spool *spool, int64_t acked, struct pb_error *err)
 {
-    if (acked > spool->sent)
-        return pb_fail(err, PB_ERROR_INVALID, "line %lld is acknowledged and was never sent",
+    if (acked > spool->row->next_line)
+        return pb_fail(err, PB_ERROR_INVALID, "line %lld is acknowledged and was never there",
                        (long long)acked);
     if (acked <= spool->row->acked)
         return 0; /* an old word, or one said twice */
     if (pb_journal_ack(spool->journal, spool->row->name, acked, err) < 0)
         return -1;
     spool->row->acked = acked;
+    if (spool->sent < acked) /* on an earlier connection more had arrived than we knew */
+        spool->sent = acked;
     land(spool, acked);
     return 0;
 }

@@ -356,6 +356,7 @@ def test_a_full_disk_ends_the_run_and_is_told(platform):
         assert platform.wait_result(platform.start("p1", command=["lines=5"]))["outcome"] == "succeeded"
     finally:
         node.stop()
+        print(node.logs()[-20000:])
         subprocess.run(["umount", "-l", node.data / "projects"], check=True)
         node.end()
 

@@ -149,19 +149,40 @@ TEST(an_acknowledgement_in_the_middle_of_a_chunk_counts)
     expect_sent(10, 12);
 }
 
-TEST(what_was_never_sent_cannot_be_acknowledged_and_old_words_do_no_harm)
+TEST(what_was_never_there_cannot_be_acknowledged_and_old_words_do_no_harm)
 {
     struct pb_error err;
 
     put(0, 10);
-    store();
     assert_refused(pb_spool_ack(&bench.spool, 1, &err), &err, PB_ERROR_INVALID);
+    store();
     expect_sent(0, 10);
     ack(10);
     ack(3);
     ack(0);
     assert_int_equal(bench.row.acked, 10);
     assert_refused(pb_spool_ack(&bench.spool, 11, &err), &err, PB_ERROR_INVALID);
+}
+
+TEST(what_arrived_on_an_earlier_connection_is_not_sent_again)
+{
+    struct pb_error err = {0};
+    struct pb_buf lines;
+    int64_t seq;
+    int64_t count;
+
+    for (int i = 0; i < 60; i++) { /* more than the window */
+        put(1000 * i, 1000 * (i + 1));
+        store();
+    }
+    pb_buf_init(&lines, 1 << 20);
+    assert_true(pb_spool_next(&bench.spool, &lines, &seq, &count, &err));
+    pb_buf_release(&lines);
+    pb_spool_rewind(&bench.spool);
+    ack(59990);
+    expect_sent(59990, 60000);
+    ack(60000);
+    assert_true(pb_spool_is_drained(&bench.spool));
 }
 
 TEST(no_more_than_the_window_is_on_its_way)
@@ -298,7 +319,8 @@ int main(void)
         ON_BENCH(nothing_is_sent_that_is_not_stored),
         ON_BENCH(after_a_reconnect_everything_not_acknowledged_comes_again),
         ON_BENCH(an_acknowledgement_in_the_middle_of_a_chunk_counts),
-        ON_BENCH(what_was_never_sent_cannot_be_acknowledged_and_old_words_do_no_harm),
+        ON_BENCH(what_was_never_there_cannot_be_acknowledged_and_old_words_do_no_harm),
+        ON_BENCH(what_arrived_on_an_earlier_connection_is_not_sent_again),
         ON_BENCH(no_more_than_the_window_is_on_its_way),
         ON_BENCH(a_text_of_several_lines_is_several_lines_and_secrets_are_hidden),
         ON_BENCH(stored_lines_and_their_source_survive_a_kill_together),
