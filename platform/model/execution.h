@@ -205,7 +205,7 @@ struct pb_execution {
     const char *dedupe_key;
     const char *prompt; /* loaded with one execution, NULL in lists */
     const char *driver; /* PB_DRIVER_NAMES (model/project.h) */
-    const char *labels; /* JSON array: the as of the trigger */
+    const char *labels; /* JSON array: the issue's */
     bool resume;        /* the work item's session goes on */
     int64_t priority;   /* model/priority.h */
     int64_t deadline_at;

@@ -44,6 +44,15 @@ int executions_attempts(struct pb_request *req, struct pb_error *err)
     return pb_read_attempts(req->platform, req->id, req->arena, &req->json, err);
 }
 
+int executions_remarks(struct pb_request *req, struct pb_error *err)
+{
+    struct pb_page_wish wish = {.cursor = pb_request_query(req, "cursor")};
+
+    if (pb_request_limit(req, &wish.limit, err) < 0)
+        return -1;
+    return pb_read_remarks(req->platform, req->id, &wish, req->arena, &req->json, err);
+}
+
 /* --- start ------------------------------------------------------------------------------------------------ */
 
 static void wrong(struct pb_request *req, const char *field, const char *sentence)
@@ -96,6 +105,7 @@ static int pin(struct pb_request *req, struct pb_enqueue *wish, struct pb_error 
     wish->url = pinned.url;
     wish->author = pinned.author;
     wish->prompt = pinned.prompt;
+    wish->labels = pinned.labels;
     return 0;
 }
 

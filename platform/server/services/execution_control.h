@@ -40,7 +40,7 @@ struct pb_enqueue {
     bool resume;                    /* continue the work item's session when it has one */
     const char *driver;             /* NULL = the project's */
     const char *labels;             /* JSON array: the issue's; NULL = none */
-    int64_t priority;               /* model/priority.h */
+    int64_t priority;               /* model/priority.h; NORMAL = as the labels say */
     int64_t deadline_at;            /* 0 = none */
     const struct pb_remark *remark; /* the comment that is the trigger; NULL = none was */
 };
@@ -74,6 +74,11 @@ struct pb_urgency {
 int pb_execution_set_urgency(struct pb_platform *platform, const char *id,
                              const struct pb_urgency *urgency, const char *by,
                              struct pb_error *err) PB_MUST_CHECK;
+
+/* The issue's labels are these now: what is queued for it takes over its labels and, if they are others than
+ * before, the priority that they name. */
+int pb_execution_follow_labels(struct pb_platform *platform, int64_t work_item_id,
+                               const char *labels, struct pb_error *err) PB_MUST_CHECK;
 
 /* At once when nothing runs, else the node is told and `cancelled` follows its report, or the cancel timeout.
  * Cancelling twice is success; a final execution is CONFLICT "already_final". */

@@ -5,9 +5,10 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "model/limits.h"
 #include "server/services/github_trust.h"
 
-enum { PATH = 512, BODY_MAX = 1 << 20 };
+enum { PATH = 512, BODY_MAX = 1 << 20, LABELS_BYTES = 64 << 10 };
 
 static int64_t time_of(const struct pb_json *json, const char *name)
 {
@@ -47,6 +48,29 @@ static int64_t number_in_url(const char *url)
     return slash && pb_parse_i64(slash + 1, 1, INT64_MAX, &number) ? number : 0;
 }
 
+/* ["bug", "priority:high"] of GitHub's objects (or, on old servers, texts). */
+static const char *labels_of(const struct pb_json *labels, struct pb_arena *arena)
+{
+    struct pb_json_writer w;
+    struct pb_buf names;
+    const char *copy;
+
+    pb_buf_init(&names, LABELS_BYTES);
+    pb_json_writer_init(&w, &names);
+    pb_json_begin_array(&w, NULL);
+    for (size_t i = 0; i < pb_json_count(labels) && i < PB_LIMIT_LABELS; i++) {
+        const struct pb_json *label = pb_json_at(labels, i);
+
+        pb_json_put_text(&w, NULL,
+                         pb_json_is_text(label) ? pb_json_as_text(label, "")
+                                                : pb_json_text(label, "name", ""));
+    }
+    pb_json_end_array(&w);
+    copy = pb_buf_failed(&names) ? NULL : pb_arena_text(arena, pb_buf_string(&names));
+    pb_buf_release(&names);
+    return copy;
+}
+
 int pb_github_issue_read(const struct pb_json *json, struct pb_arena *arena,
                          struct pb_github_issue *ret_issue, struct pb_error *err)
 {
@@ -63,7 +87,8 @@ int pb_github_issue_read(const struct pb_json *json, struct pb_arena *arena,
     issue.updated_text = pb_arena_text(arena, pb_json_text(json, "updated_at", ""));
     issue.is_open = strcmp(pb_json_text(json, "state", "open"), "open") == 0;
     issue.is_pull = pb_json_is_object(pb_json_get(json, "pull_request"));
-    if (!issue.title || !issue.body || !issue.url || !issue.updated_text)
+    issue.labels = labels_of(pb_json_get(json, "labels"), arena);
+    if (!issue.title || !issue.body || !issue.url || !issue.updated_text || !issue.labels)
         return pb_fail(err, PB_ERROR_LIMITED, "issue #%lld is too large", (long long)issue.number);
     *ret_issue = issue;
     return 0;

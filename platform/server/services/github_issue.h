@@ -30,6 +30,7 @@ struct pb_github_issue {
     int64_t created_at;
     int64_t updated_at;
     const char *updated_text; /* as GitHub wrote it */
+    const char *labels;       /* JSON array of their names */
     bool is_open;
     bool is_pull;
 };

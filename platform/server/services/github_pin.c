@@ -236,6 +236,7 @@ static int open_and_pin(struct pb_platform *platform, const char *project_id, in
                                                 .url = issue.url,
                                                 .author = issue.author.login,
                                                 .prompt = pin.prompt,
+                                                .labels = issue.labels,
                                                 .is_open = issue.is_open};
         r = 0;
     }

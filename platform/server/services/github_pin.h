@@ -21,6 +21,7 @@ struct pb_github_pinned {
     const char *url;
     const char *author; /* login */
     const char *prompt;
+    const char *labels; /* JSON array */
     bool is_open;
 };
 

@@ -143,6 +143,7 @@ static int follow_up(struct hearing *h, const struct pb_github_issue *issue, str
                                                   .requested_by = h->comment->author.login,
                                                   .dedupe_key = h->key,
                                                   .resume = true,
+                                                  .labels = issue->labels,
                                                   .remark = &h->remark},
                              h->arena, &id, err) < 0)
         return -1;

@@ -142,7 +142,8 @@ static int enqueue(struct pb_github_pass *pass, const struct pb_github_issue *is
                                                   .prompt = pin->prompt,
                                                   .trigger = PB_TRIGGER_LABEL,
                                                   .requested_by = login,
-                                                  .dedupe_key = key},
+                                                  .dedupe_key = key,
+                                                  .labels = issue->labels},
                              arena, &id, &why) < 0) {
         if (why.code == PB_ERROR_CONFLICT)
             return 0; /* started before, and killed before we noted it */
@@ -208,8 +209,11 @@ static int look_at(struct pb_github_pass *pass, const struct pb_github_issue *is
         return 0;
     if (find_labelling(pass, issue, arena, &labelling, &key, err) < 0)
         return -1;
-    if (item && pb_text_equal(item->label_event_key, key))
+    if (item && pb_text_equal(item->label_event_key, key)) {
+        if (pb_execution_follow_labels(pass->platform, item->id, issue->labels, err) < 0)
+            return -1;
         return note_seen(pass, item, issue, err);
+    }
     if (pb_github_trust_may_write(&pass->repo, &labelling.actor, &may, err) < 0)
         return -1;
     if (!may)

@@ -18,7 +18,6 @@ static const struct pb_column ASKED[] = {
     E(TEXT, title),        PB_COLUMN_NAMED(struct pb_execution, trigger, PB_TRIGGER_NAMES),
     E(TEXT, requested_by), E(TEXT, dedupe_key),
     E(TEXT, driver),       E(INT, created_at),
-    E(TEXT, labels),
 };
 
 /* What became of it. */
@@ -27,6 +26,7 @@ static const struct pb_column CHANGING[] = {
     E(BOOL, resume),
     E(INT, priority),
     E(TIME, deadline_at),
+    E(TEXT, labels),
     E(INT, place),
     E(TIME, available_at),
     E(TEXT, queued_reason),

@@ -264,6 +264,7 @@ static void note_call(const char *id, const char *key, const char *by, const cha
     snprintf(call->key, sizeof(call->key), "%s", key);
     snprintf(call->by, sizeof(call->by), "%s", by ? by : "");
     snprintf(call->title, sizeof(call->title), "%s", wish ? wish->title : "");
+    snprintf(call->labels, sizeof(call->labels), "%s", wish && wish->labels ? wish->labels : "");
     call->prompt = strdup(prompt);
     call->is_reply = is_reply;
     call->trigger = wish ? wish->trigger : PB_TRIGGER_COMMENT;
@@ -302,6 +303,16 @@ int pb_execution_reply(struct pb_platform *platform, const char *id, const char 
     (void)err;
     note_call(id, dedupe_key, answer->said_by, prompt, true, NULL);
     note_remark(answer);
+    return 0;
+}
+
+int pb_execution_follow_labels(struct pb_platform *platform, int64_t work_item_id,
+                               const char *labels, struct pb_error *why)
+{
+    (void)platform;
+    (void)work_item_id;
+    (void)why;
+    snprintf(world.labels, sizeof(world.labels), "%s", labels);
     return 0;
 }
 

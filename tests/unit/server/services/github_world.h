@@ -25,6 +25,7 @@ struct world_call {
     char key[64];
     char by[64];
     char title[256];
+    char labels[128];
     char *prompt;     /* owned */
     char remark[256]; /* of the comment: its text and address; "" = no comment */
     char remark_url[128];
@@ -44,6 +45,7 @@ struct world {
     char health_code[64];
     size_t health_count;
     char notes[4096]; /* lines of pb_execution_note() */
+    char labels[256]; /* as last told for what may be queued; "" = never */
 };
 
 extern struct world world;

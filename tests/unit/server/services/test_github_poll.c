@@ -17,13 +17,14 @@
 #define COMMENTS "GET /repos/acme/site/issues/comments"
 #define MAY      "GET /repos/acme/site/collaborators/%s/permission"
 
-#define ISSUE_12                                                                                   \
-    "{\"number\":12,\"title\":\"Make it blue\",\"body\":\"The button<!-- hidden --> "              \
-    "please\",\"state\":\"open\","                                                                 \
-    "\"html_url\":\"https://github.example/acme/site/issues/"                                      \
-    "12\",\"user\":{\"login\":\"stranger\",\"type\":\"User\"},"                                    \
-    "\"created_at\":\"2026-11-22T09:00:00Z\",\"updated_at\":\"2026-11-22T10:00:00Z\",\"labels\":[" \
-    "{\"name\":\"poppo\"}]}"
+#define ISSUE_12_WITH(updated, labels)                                                    \
+    "{\"number\":12,\"title\":\"Make it blue\",\"body\":\"The button<!-- hidden --> "     \
+    "please\",\"state\":\"open\","                                                        \
+    "\"html_url\":\"https://github.example/acme/site/issues/"                             \
+    "12\",\"user\":{\"login\":\"stranger\",\"type\":\"User\"},"                           \
+    "\"created_at\":\"2026-11-22T09:00:00Z\",\"updated_at\":\"" updated "\",\"labels\":[" \
+    "{\"name\":\"poppo\"}" labels "]}"
+#define ISSUE_12 ISSUE_12_WITH("2026-11-22T10:00:00Z", "")
 #define PULL_13                                                                                \
     "{\"number\":13,\"title\":\"A "                                                            \
     "pull\",\"body\":null,\"state\":\"open\",\"html_url\":\"x\",\"user\":null,"                \
@@ -148,6 +149,21 @@ TEST(a_label_set_again_within_the_same_second_starts_again)
                    "[" LABELED(501, "alice") "," LABELED(502, "alice") "]");
     assert_ok(pass(), &err);
     assert_int_equal(world.call_count, 2);
+}
+
+#define HURRY ISSUE_12_WITH("2026-11-22T10:05:00Z", ",{\"name\":\"priority:high\"}")
+
+TEST(labels_come_with_the_work_and_are_followed_while_it_waits)
+{
+    serve_issue();
+    assert_ok(pass(), &err);
+    assert_string_equal(world.calls[0].labels, "[\"poppo\"]");
+    assert_string_equal(world.labels, "");
+    stand_in_forget(world.github, ISSUES);
+    stand_in_reply(world.github, ISSUES, 200, NULL, "[" HURRY "]");
+    assert_ok(pass(), &err);
+    assert_int_equal(world.call_count, 1);
+    assert_string_equal(world.labels, "[\"poppo\",\"priority:high\"]");
 }
 
 TEST(who_may_not_write_starts_nothing)
@@ -536,6 +552,7 @@ int main(void)
         IN_WORLD(a_crash_between_starting_and_noting_starts_nothing_twice),
         IN_WORLD(a_label_set_again_starts_again_even_if_the_issue_looks_unchanged),
         IN_WORLD(a_label_set_again_within_the_same_second_starts_again),
+        IN_WORLD(labels_come_with_the_work_and_are_followed_while_it_waits),
         IN_WORLD(who_may_not_write_starts_nothing),
         IN_WORLD(bots_and_deleted_accounts_start_nothing),
         IN_WORLD(a_server_without_events_leaves_the_author),

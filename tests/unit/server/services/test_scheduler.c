@@ -81,6 +81,39 @@ TEST(urgency_changes_the_order_of_what_is_queued)
                    &queue_world.err, PB_ERROR_CONFLICT);
 }
 
+static void follow(const char *id, const char *labels)
+{
+    assert_ok(pb_execution_follow_labels(&queue_world.platform, queue_world_load(id)->work_item_id,
+                                         labels, &queue_world.err),
+              &queue_world.err);
+}
+
+TEST(priority_labels_count_and_are_followed_while_it_waits)
+{
+    const char *labelled, *chosen;
+
+    queue_world_project("site", 1, NULL);
+    labelled =
+        queue_world_enqueue("site", (struct pb_enqueue){.issue_number = 1,
+                                                        .labels = "[\"bug\",\"priority:high\"]"});
+    assert_int_equal(queue_world_load(labelled)->priority, PB_PRIORITY_HIGH);
+    follow(labelled, "[\"bug\",\"priority:critical\"]");
+    assert_int_equal(queue_world_load(labelled)->priority, PB_PRIORITY_CRITICAL);
+    follow(labelled, "[\"bug\"]");
+    assert_int_equal(queue_world_load(labelled)->priority, PB_PRIORITY_NORMAL);
+
+    chosen = queue_world_enqueue("site", (struct pb_enqueue){.issue_number = 2,
+                                                             .labels = "[\"priority:high\"]",
+                                                             .priority = PB_PRIORITY_LOW});
+    assert_int_equal(queue_world_load(chosen)->priority, PB_PRIORITY_LOW);
+    follow(chosen, "[\"priority:high\",\"ui\"]"); /* says nothing new about urgency */
+    assert_int_equal(queue_world_load(chosen)->priority, PB_PRIORITY_LOW);
+    assert_string_equal(queue_world_load(chosen)->labels, "[\"priority:high\",\"ui\"]");
+    queue_world_look();
+    follow(sent(0), "[\"priority:critical\"]"); /* too late */
+    assert_int_equal(queue_world_load(sent(0))->priority, PB_PRIORITY_NORMAL);
+}
+
 TEST(more_than_one_round_can_hold_all_start_in_one_look)
 {
     queue_world_project("site", 100, NULL);
@@ -409,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(the_most_urgent_starts_first_and_no_more_than_there_is_room_for),
         IN_WORLD(urgency_changes_the_order_of_what_is_queued),
+        IN_WORLD(priority_labels_count_and_are_followed_while_it_waits),
         IN_WORLD(more_than_one_round_can_hold_all_start_in_one_look),
         IN_WORLD(an_issue_has_one_execution_at_a_time),
         IN_WORLD(projects_that_share_a_node_take_turns_by_weight),
