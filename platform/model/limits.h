@@ -76,6 +76,7 @@ enum {
     PB_LIMIT_LOG_CHUNK = 1 << 20,   /* one append */
     PB_LIMIT_LOG_READ_LINES = 2000, /* one range read over the API */
     PB_LIMIT_LOG_ATTEMPTS = 32,     /* newest senders of lines remembered per execution */
+    PB_LIMIT_LOG_QUERY = 500,       /* what is searched for */
     PB_LIMIT_LOG_MARKS = 10000,     /* of one log, told in one answer */
 
     /* nodes and their link */

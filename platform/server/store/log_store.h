@@ -181,6 +181,30 @@ int pb_log_marks(struct pb_log_store *logs, const char *execution, uint64_t from
                  pb_log_mark_fn *fn, void *arg, uint64_t *ret_upto, struct pb_log_info *ret_info,
                  struct pb_error *err) PB_MUST_CHECK;
 
+/* --- search -------------------------------------------------------------------------------------- */
+
+struct pb_log_query {
+    const char *text;
+    bool is_regex;    /* of PCRE2; else the text itself */
+    bool is_exact;    /* upper and lower case differ */
+    uint64_t from;    /* line */
+    int64_t until_ms; /* steady time at which to stop; 0 = no end */
+};
+struct pb_log_hit {
+    uint64_t line;
+    const char *text; /* the line with what stands before its text, without its end */
+    size_t len;
+    size_t at, match_len; /* the first match, in the text alone */
+};
+/* Not 0 = enough, this one included. */
+typedef int pb_log_hit_fn(void *arg, const struct pb_log_hit *hit);
+/* Tells the lines that match, in order. *ret_next: the first line not searched; the log's end when all was. INVALID, field "q";
+ * UNPROCESSABLE, reason "regex_too_costly". */
+int pb_log_search(struct pb_log_store *logs, const char *execution,
+                  const struct pb_log_query *query, pb_log_hit_fn *fn, void *arg,
+                  uint64_t *ret_next, struct pb_log_info *ret_info,
+                  struct pb_error *err) PB_MUST_CHECK;
+
 /* executions.logs: "segment:2026-11/<execution>.log", the month taken from the ULID. INVALID if it
  * is none. */
 int pb_log_address(const char *execution, char ret_address[PB_LOG_ADDRESS],
