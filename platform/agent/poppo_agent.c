@@ -120,6 +120,7 @@ int main(int argc, char **argv)
     int r = -1;
 
     pb_process_harden("poppo-agent");
+    pb_process_raise_files();
     (void)signal(SIGPIPE, SIG_IGN);
     pb_log_init("poppo-agent", level, false);
     pb_crypto_init();

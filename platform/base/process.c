@@ -28,6 +28,9 @@
  */
 enum { FDS_MAX = 32, CHILD_STACK = 64 << 10, STANDARD_FDS = 3, SIGNAL_LAST = 64 };
 
+/* RLIMIT_NOFILE as it was given to us, once we have raised ours; a soft limit of 0 = we have not. */
+static struct rlimit files_given;
+
 struct launch {
     const struct pb_process_spec *spec;
     char *paths; /* what to try, one NUL-terminated path after the other, then "" */
@@ -119,7 +122,11 @@ IN_CHILD bool prepare(struct launch *launch)
     reset_signals();
     if (spec->new_session && setsid() < 0)
         return step_failed(launch, "make a session for");
-    if (!arrange_fds(launch) || !drop_ids(launch))
+    if (!arrange_fds(launch))
+        return false;
+    if (files_given.rlim_cur > 0 && setrlimit(RLIMIT_NOFILE, &files_given) < 0)
+        return step_failed(launch, "limit the descriptors of");
+    if (!drop_ids(launch))
         return false;
     if (spec->cwd && chdir(spec->cwd) < 0)
         return step_failed(launch, "enter the folder for");
@@ -345,4 +352,16 @@ void pb_process_harden(const char *name)
     (void)prctl(PR_SET_NAME, name, 0, 0, 0);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+void pb_process_raise_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    files_given = limit;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        files_given.rlim_cur = 0; /* then it stays as it is */
 }

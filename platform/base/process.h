@@ -62,4 +62,8 @@ const char *pb_process_boot_id(void);
  * PR_SET_DUMPABLE 0 also keeps /proc/PID/environ and mem from the task user. */
 void pb_process_harden(const char *name);
 
+/* As many descriptors as this process may have, for those with a few per project or connection. What it starts gets
+ * the limit it was given itself. Before there are threads. */
+void pb_process_raise_files(void);
+
 #endif

@@ -70,6 +70,8 @@ static int run(struct pb_settings *settings, int argc, char **argv)
     pb_log_init(serves ? "poppo-platform" : "poppo-launcher", level,
                 pb_config_bool(settings->config, "log_json"));
     pb_crypto_init();
+    if (serves)
+        pb_process_raise_files(); /* one for each browser and node */
     if (serves && pb_serve(settings, &err) < 0)
         return fail(&err, strcmp(err.reason, "database_down") == 0 ? PB_EXIT_NOT_YET
                                                                    : PB_EXIT_CANNOT_START);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -428,6 +429,21 @@ TEST(start_time_and_boot_id_tell_processes_apart)
     assert_int_equal(strlen(pb_process_boot_id()), 36);
 }
 
+/* The last test: what children get stays so. */
+TEST(our_limit_of_descriptors_goes_up_and_that_of_children_stays)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 123;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_string_equal(output_of("ulimit -Sn", NULL), "123\n");
+    pb_process_raise_files();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(limit.rlim_cur == limit.rlim_max && limit.rlim_cur > 123);
+    assert_string_equal(output_of("ulimit -Sn", NULL), "123\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +467,7 @@ int main(void)
         cmocka_unit_test(too_much_output_is_an_error_too_many_complaints_are_not),
         cmocka_unit_test(run_leaks_no_descriptors),
         cmocka_unit_test(start_time_and_boot_id_tell_processes_apart),
+        cmocka_unit_test(our_limit_of_descriptors_goes_up_and_that_of_children_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
