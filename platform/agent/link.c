@@ -18,7 +18,6 @@
 #include "base/text.h"
 #include "net/tls.h"
 #include "net/websocket.h"
-#include "wire/frame_stream.h"
 #include "wire/message.h"
 
 enum {
@@ -28,7 +27,7 @@ enum {
     RUNNER_QUEUE = 2 * PB_MESSAGE_FRAME_MAX,
     PLATFORM_QUEUE = 4 * PB_MESSAGE_FRAME_MAX,
     SUPERVISOR_QUEUE = 4 * PB_MESSAGE_FRAME_MAX,
-    SUPERVISOR_TURN = 64, /* messages taken from the supervisor before the loop goes on */
+    RUNNERS_TURN = 64, /* taken on before the loop goes on */
 };
 
 struct link;
@@ -48,8 +47,8 @@ struct link {
     struct pb_websocket *ws;
     struct pb_message_gate gate;
     struct pb_loop_timer *again;
-    struct pb_loop_fd *supervisor_watch;
-    struct pb_buf to_supervisor; /* what its socket had no room for (wire/frame_stream.h) */
+    struct pb_frame_pipe *supervisor;
+    struct pb_loop_fd *runners_watch;
     struct runner *runners;
     int64_t backoff_ms;
     bool is_open;
@@ -66,6 +65,11 @@ static bool is_full(const struct runner *runner)
     return pb_frame_pipe_queued(runner->stream) > RUNNER_QUEUE / 2;
 }
 
+static bool is_behind(const struct link *link)
+{
+    return pb_frame_pipe_queued(link->supervisor) > SUPERVISOR_QUEUE / 2;
+}
+
 static void hold_platform(struct link *link)
 {
     if (link->platform_held || !link->ws)
@@ -77,7 +81,7 @@ static void hold_platform(struct link *link)
 /* The last of those that do not keep up lets go, also by going away. */
 static void release_platform(struct link *link)
 {
-    if (!link->platform_held || !link->ws || link->to_supervisor.len > 0)
+    if (!link->platform_held || !link->ws || is_behind(link))
         return;
     for (const struct runner *runner = link->runners; runner; runner = runner->next)
         if (is_full(runner))
@@ -88,46 +92,15 @@ static void release_platform(struct link *link)
 
 /* --- supervisor ------------------------------------------------------------------------------ */
 
-/* False: its socket has no room now. */
-static bool send_to_supervisor(struct link *link, const void *data, size_t len)
-{
-    struct pb_error err = {0};
-
-    if (pb_fd_message_send(link->options.supervisor, data, len, NULL, 0, &err) == 0)
-        return true;
-    if (pb_text_equal(pb_error_reason(&err), "full"))
-        return false;
-    pb_log_fail(PB_LOG_WARN, "link", &err, "cannot reach the supervisor, dropping a message");
-    return true;
-}
-
-static void flush_to_supervisor(struct link *link)
-{
-    const void *message;
-    bool is_broken;
-    size_t len;
-
-    while (pb_frame_stream_next(&link->to_supervisor, &message, &len, &is_broken) &&
-           send_to_supervisor(link, message, len))
-        pb_frame_stream_drop(&link->to_supervisor, len);
-    pb_loop_fd_change(link->supervisor_watch,
-                      PB_LOOP_READ | (link->to_supervisor.len > 0 ? PB_LOOP_WRITE : 0));
-    if (link->to_supervisor.len > 0)
-        hold_platform(link);
-    else
-        release_platform(link);
-}
-
-/* It starts and removes projects one by one and may be a while at it: what it is told waits here, in order. */
+/* It starts and removes projects one by one and may be a while at it: what it is told waits in the pipe, in order. */
 static void tell_supervisor(struct link *link, const void *data, size_t len)
 {
-    pb_frame_stream_put(&link->to_supervisor, data, len);
-    if (!pb_buf_failed(&link->to_supervisor)) {
-        flush_to_supervisor(link);
-        return;
+    if (!pb_frame_pipe_send(link->supervisor, data, len)) {
+        pb_log_error("link", "the supervisor does not read; starting anew");
+        pb_loop_stop(link->loop);
+    } else if (is_behind(link)) {
+        hold_platform(link);
     }
-    pb_log_error("link", "the supervisor does not read; starting anew");
-    pb_loop_stop(link->loop);
 }
 
 static void tell_supervisor_op(struct link *link, const char *op, const char *reason)
@@ -411,10 +384,11 @@ static void dial(struct link *link)
         wait_and_dial(link, err.message);
 }
 
-/* --- the supervisor's messages ------------------------------------------------------------------ */
+/* --- what the supervisor says -------------------------------------------------------------------- */
 
-static void supervisor_frame(struct link *link, const void *data, size_t len)
+static void supervisor_frame(void *arg, const void *data, size_t len)
 {
+    struct link *link = arg;
     struct pb_message_head head;
     struct pb_error err = {0};
 
@@ -427,46 +401,43 @@ static void supervisor_frame(struct link *link, const void *data, size_t len)
         pb_log_warn("link", "message=%s does not fit, dropping it", pb_message_name(head.type));
 }
 
-static void supervisor_op(struct link *link, const char *text, struct pb_fd_message *message)
+static void supervisor_drained(void *arg)
 {
-    struct pb_error err = {0};
-    struct pb_json *body = pb_json_parse(text, message->len, &err);
-    const char *op = pb_json_text(body, "op", "");
-    const char *project = pb_json_text(body, "project", "");
-    struct runner *runner = find_runner(link, project);
-
-    if (strcmp(op, "runner") == 0 && message->fd_count == 1)
-        add_runner(link, project, pb_fd_message_take(message, 0));
-    else if (strcmp(op, "gone") == 0 && runner)
-        remove_runner(link, runner);
-    pb_json_free(body);
+    release_platform(arg);
 }
 
-static void on_supervisor(void *arg, int events)
+/* It has died: so do we, the next one starts its own. */
+static void supervisor_closed(void *arg, const char *reason)
 {
-    static char room[PB_FD_MESSAGE_BYTES];
     struct link *link = arg;
 
-    if (events & PB_LOOP_WRITE)
-        flush_to_supervisor(link);
-    for (int i = 0; i < SUPERVISOR_TURN && (events & PB_LOOP_READ); i++) {
+    (void)reason;
+    pb_loop_stop(link->loop);
+}
+
+static const struct pb_frame_pipe_events SUPERVISOR_EVENTS = {supervisor_frame, supervisor_drained,
+                                                              supervisor_closed};
+
+static void on_runners(void *arg, int events)
+{
+    struct link *link = arg;
+
+    (void)events;
+    for (int i = 0; i < RUNNERS_TURN; i++) {
+        char project[PB_MESSAGE_PROJECT_TEXT] = {0};
         struct pb_fd_message message;
         struct pb_error err = {0};
-        int r = pb_fd_message_receive(link->options.supervisor, room, sizeof(room), &message, &err);
+        int r = pb_fd_message_receive(link->options.runners, project, sizeof(project) - 1, &message,
+                                      &err);
 
         if (r == 0)
             return;
         if (r < 0 || message.len == 0) {
-            pb_loop_stop(
-                link->loop); /* the supervisor has died: so do we, the next one starts its own */
+            pb_loop_stop(link->loop);
             return;
         }
-        if (message.is_cut)
-            pb_log_error("link", "a message of the supervisor is too long, dropping it");
-        else if (room[0] == 'P')
-            supervisor_frame(link, room, message.len);
-        else
-            supervisor_op(link, room, &message);
+        if (message.fd_count == 1)
+            add_runner(link, project, pb_fd_message_take(&message, 0));
         pb_fd_message_close(&message);
     }
 }
@@ -481,7 +452,6 @@ static void on_signal(void *arg, int number)
 
 static int set_up(struct link *link, struct pb_error *err)
 {
-    pb_buf_init(&link->to_supervisor, SUPERVISOR_QUEUE);
     link->loop = pb_loop_new(err);
     if (!link->loop)
         return -1;
@@ -490,11 +460,13 @@ static int set_up(struct link *link, struct pb_error *err)
         if (!link->tls)
             return -1;
     }
-    if (pb_fd_set_nonblocking(link->options.supervisor, true, err) < 0)
+    link->supervisor = pb_frame_pipe_new(link->loop, link->options.supervisor, SUPERVISOR_QUEUE,
+                                         &SUPERVISOR_EVENTS, link, err);
+    if (!link->supervisor || pb_fd_set_nonblocking(link->options.runners, true, err) < 0)
         return -1;
-    link->supervisor_watch =
-        pb_loop_fd_watch(link->loop, link->options.supervisor, PB_LOOP_READ, on_supervisor, link);
-    return link->supervisor_watch ? 0 : pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
+    link->runners_watch =
+        pb_loop_fd_watch(link->loop, link->options.runners, PB_LOOP_READ, on_runners, link);
+    return link->runners_watch ? 0 : pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
 }
 
 int pb_link_run(const struct pb_link_options *options, struct pb_error *err)
@@ -510,10 +482,10 @@ int pb_link_run(const struct pb_link_options *options, struct pb_error *err)
     }
     drop_runners(&link);
     pb_loop_timer_cancel(&link.again);
-    pb_loop_fd_unwatch(&link.supervisor_watch);
+    pb_loop_fd_unwatch(&link.runners_watch);
     pb_loop_signal_unwatch(&term);
     pb_tls_client_free(link.tls);
-    pb_close(&link.options.supervisor);
-    pb_buf_release(&link.to_supervisor);
+    pb_frame_pipe_free(link.supervisor);
+    pb_close(&link.options.runners);
     return r; /* the process ends here: what is left of the connection goes with it */
 }

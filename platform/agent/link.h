@@ -3,13 +3,12 @@
  * jitter, and passes frames on between the platform, the supervisor and the
  * runners without reading their bodies. It holds no right but its node key.
  *
- *   platform ⇄ WebSocket ⇄ link ⇄ SEQPACKET ⇄ supervisor      node-scope frames
- *                           └──── stream pair per runner       project-scope frames
+ *   platform ⇄ WebSocket ⇄ link ⇄ stream pair ⇄ supervisor    node-scope frames
+ *                           ├──── SEQPACKET pair              descriptors
+ *                           └──── stream pair per runner      project-scope frames
  *
- * Supervisor → link, as messages: a frame (begins with 'P'), or JSON:
- *   {"op":"runner","project"} + descriptor   our end of that runner's pair
- *   {"op":"gone","project"}
- * Link → supervisor: a frame, or {"op":"up"} (say hello now) and {"op":"down","reason"}.
+ * Supervisor → link: frames; over the other pair messages, each a project's id and one descriptor: our end of that
+ * runner's pair. Link → supervisor: a frame, or {"op":"up"} (say hello now) and {"op":"down","reason"}.
  *
  * Runner pairs live as long as one connection: when it ends, all are closed.
  * Frames for a project without a runner are dropped: whatever matters is
@@ -20,13 +19,14 @@
 
 #include "base/error.h"
 
-enum { PB_LINK_SUPERVISOR_FD = 3 };
+enum { PB_LINK_SUPERVISOR_FD = 3, PB_LINK_RUNNERS_FD = 4 };
 
 struct pb_link_options {
     const char *platform_url; /* ws://… or wss://… of /api/node/ws */
     const char *node_key_file;
     const char *ca_file; /* NULL = the system's store */
-    int supervisor;      /* descriptor, taken over */
+    int supervisor;      /* descriptors, taken over */
+    int runners;
 };
 
 /* Serves until the supervisor's end closes or a signal comes. */

@@ -23,12 +23,14 @@ static const struct pb_setting SETTINGS[] = {
 int main(int argc, char **argv)
 {
     enum pb_log_level level = PB_LOG_INFO;
-    struct pb_link_options options = {.supervisor = PB_LINK_SUPERVISOR_FD};
+    struct pb_link_options options = {.supervisor = PB_LINK_SUPERVISOR_FD,
+                                      .runners = PB_LINK_RUNNERS_FD};
     struct pb_error err = {0};
     struct pb_config *config;
     int r = -1;
 
     pb_process_harden("poppo-link");
+    pb_process_raise_files();
     (void)signal(SIGPIPE, SIG_IGN);
     pb_log_init("poppo-link", level, false);
     pb_crypto_init();

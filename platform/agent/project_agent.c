@@ -45,7 +45,7 @@ static void enter(struct pb_project_agent *agent, enum pb_agent_state state)
         agent->state = state;
         agent->since_ms = pb_clock_wall_ms();
     }
-    pb_supervisor_changed(agent->supervisor);
+    pb_supervisor_changed(agent);
 }
 
 struct pb_project_agent *pb_project_agent_find(struct pb_supervisor *s, const char *project)
@@ -142,7 +142,7 @@ static void heard(struct pb_project_agent *agent, const struct pb_json *body)
             pb_project_agent_connect(agent);
     } else if (strcmp(op, "working") == 0) {
         agent->attempts = pb_json_int(body, "attempts", 0);
-        pb_supervisor_changed(agent->supervisor);
+        pb_supervisor_changed(agent);
     } else if (strcmp(op, "failed") == 0) {
         (void)snprintf(agent->last_error, sizeof(agent->last_error), "%s",
                        pb_json_text(body, "error", "no reason given"));
@@ -223,8 +223,9 @@ static void say_stopped(struct pb_project_agent *agent)
 {
     agent->state = PB_AGENT_STOPPED;
     agent->since_ms = pb_clock_wall_ms();
+    agent->is_news = true;
     if (agent->supervisor->online)
-        pb_supervisor_say_status(agent->supervisor);
+        pb_supervisor_say_status(agent->supervisor, false);
 }
 
 static bool crashes_too_often(struct pb_project_agent *agent)
@@ -266,7 +267,6 @@ static void wait_and_start(struct pb_project_agent *agent, bool degraded)
 static void on_ended(void *arg, int events)
 {
     struct pb_project_agent *agent = arg;
-    struct pb_supervisor *s = agent->supervisor;
 
     (void)events;
     if (agent->control_watch) /* its last words */
@@ -283,7 +283,6 @@ static void on_ended(void *arg, int events)
             remove_data(agent);
         say_stopped(agent);
         drop_agent(agent);
-        pb_supervisor_changed(s);
     }
 }
 
@@ -427,8 +426,6 @@ static void stop_now(struct pb_project_agent *agent, const char *op)
 
 void pb_project_agent_unwish(struct pb_project_agent *agent, bool remove_data_too)
 {
-    struct pb_supervisor *s = agent->supervisor;
-
     agent->wanted = false;
     agent->again = false;
     agent->remove = agent->remove || remove_data_too;
@@ -437,7 +434,6 @@ void pb_project_agent_unwish(struct pb_project_agent *agent, bool remove_data_to
             remove_data(agent);
         say_stopped(agent);
         drop_agent(agent);
-        pb_supervisor_changed(s);
         return;
     }
     if (agent->remove)

@@ -169,6 +169,34 @@ int pb_slots_take(struct pb_slots *slots, const char *project, unsigned *ret_slo
     return 0;
 }
 
+int pb_slots_take_all(struct pb_slots *slots, const char *const *projects, size_t count,
+                      struct pb_error *err)
+{
+    struct pb_slots *after = malloc(sizeof(*after));
+    bool is_changed = false;
+    int r = 0;
+
+    if (!after)
+        return pb_fail(err, PB_ERROR_LIMITED, "no memory");
+    *after = *slots;
+    for (size_t i = 0; i < count; i++) {
+        unsigned slot = 0;
+
+        if (pb_message_project_valid(projects[i]) && !pb_slots_find(after, projects[i]))
+            slot = find_free(after);
+        if (slot == 0)
+            continue;
+        (void)snprintf(after->projects[slot], sizeof(after->projects[slot]), "%s", projects[i]);
+        is_changed = true;
+    }
+    if (is_changed)
+        r = write_file(after, err);
+    if (r == 0)
+        *slots = *after;
+    free(after);
+    return r;
+}
+
 int pb_slots_give_back(struct pb_slots *slots, const char *project, struct pb_error *err)
 {
     unsigned slot = pb_slots_find(slots, project);

@@ -20,6 +20,10 @@ void pb_slots_close(struct pb_slots *slots); /* NULL is fine */
 /* The project's slot, given and written down if it had none. LIMITED when all are taken. */
 int pb_slots_take(struct pb_slots *slots, const char *project, unsigned *ret_slot,
                   struct pb_error *err) PB_MUST_CHECK;
+/* Slots for those that have none, as far as there are any, written down at once: thousands one by one take a minute.
+ * What is no project id is left out. */
+int pb_slots_take_all(struct pb_slots *slots, const char *const *projects, size_t count,
+                      struct pb_error *err) PB_MUST_CHECK;
 /* 0 when it has none. */
 unsigned pb_slots_find(const struct pb_slots *slots, const char *project);
 int pb_slots_give_back(struct pb_slots *slots, const char *project,

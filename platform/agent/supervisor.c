@@ -22,11 +22,14 @@ static void tell_change(void *arg)
 
     pb_loop_timer_cancel(&s->change_timer);
     if (s->online)
-        pb_supervisor_say_status(s);
+        pb_supervisor_say_status(s, false);
 }
 
-void pb_supervisor_changed(struct pb_supervisor *s)
+void pb_supervisor_changed(struct pb_project_agent *agent)
 {
+    struct pb_supervisor *s = agent->supervisor;
+
+    agent->is_news = true;
     if (!s->change_timer)
         s->change_timer = pb_loop_timer_start(s->loop, CHANGE_AFTER_MS, 0, tell_change, s);
 }
@@ -36,20 +39,7 @@ static void tell_status(void *arg)
     struct pb_supervisor *s = arg;
 
     if (s->online)
-        pb_supervisor_say_status(s);
-}
-
-bool pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd)
-{
-    struct pb_buf text;
-    bool sent;
-
-    pb_buf_init(&text, 256);
-    pb_buf_format(&text, "{\"op\":\"runner\",\"project\":\"%s\"}", project);
-    sent = pb_supervisor_send(s, text.data, text.len, fd);
-    pb_buf_release(&text);
-    pb_close(&fd);
-    return sent;
+        pb_supervisor_say_status(s, true);
 }
 
 /* --- wishes on disk -------------------------------------------------------------------------------- */
@@ -149,7 +139,7 @@ static void serve(struct pb_supervisor *s)
 
 int pb_supervisor_run(const struct pb_supervisor_options *options, struct pb_error *err)
 {
-    struct pb_supervisor s = {.options = *options, .link = {.pidfd = -1}, .link_socket = -1};
+    struct pb_supervisor s = {.options = *options, .link = {.pidfd = -1}, .link_runners = -1};
     char lock_path[600];
     int lock;
     int r;

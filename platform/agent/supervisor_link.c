@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 enum {
+    LINK_QUEUE = 8 * PB_MESSAGE_FRAME_MAX,
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 10 * 1000,
     CONNECT_AGAIN_MS = 50,
@@ -28,7 +29,7 @@ static void on_welcome(struct pb_supervisor *s, const struct pb_json *body)
                 pb_json_text(body, "node_id", "?"));
     for (struct pb_project_agent *agent = s->agents; agent; agent = agent->next)
         pb_project_agent_connect(agent);
-    pb_supervisor_say_status(s);
+    pb_supervisor_say_status(s, true);
 }
 
 static void on_project_start(struct pb_supervisor *s, const struct pb_json *body)
@@ -80,11 +81,26 @@ static bool is_wished(const struct pb_json *projects, const char *project)
     return false;
 }
 
+/* Before they start, so that no two of them can ever get one. */
+static void take_slots(struct pb_supervisor *s, const struct pb_json *projects)
+{
+    size_t count = pb_json_count(projects);
+    const char **names = calloc(count + 1, sizeof(*names));
+    struct pb_error err = {0};
+
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = pb_json_text(pb_json_at(projects, i), "id", "");
+    if (names && pb_slots_take_all(s->slots, names, count, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "supervisor", &err, "slots are given out one by one");
+    free(names);
+}
+
 static void on_project_wishes(struct pb_supervisor *s, const struct pb_json *body)
 {
     const struct pb_json *projects = pb_json_get(body, "projects");
     struct pb_project_agent *next;
 
+    take_slots(s, projects);
     for (size_t i = 0; i < pb_json_count(projects); i++) {
         const struct pb_json *row = pb_json_at(projects, i);
 
@@ -143,32 +159,22 @@ static void link_op(struct pb_supervisor *s, const char *text, size_t len)
     pb_json_free(body);
 }
 
-static void on_link(void *arg, int events)
+static void link_says(void *arg, const void *data, size_t len)
 {
-    static char room[PB_FD_MESSAGE_BYTES];
-    struct pb_supervisor *s = arg;
-
-    (void)events;
-    while (s->link_watch) {
-        struct pb_fd_message message;
-        struct pb_error err = {0};
-        int r = pb_fd_message_receive(s->link_socket, room, sizeof(room), &message, &err);
-
-        if (r == 0)
-            return;
-        if (r < 0 || message.len == 0) { /* its end is told by the pidfd */
-            pb_loop_fd_unwatch(&s->link_watch);
-            return;
-        }
-        pb_fd_message_close(&message);
-        if (message.is_cut)
-            pb_log_error("supervisor", "a message of the link is too long, dropping it");
-        else if (room[0] == 'P')
-            platform_says(s, room, message.len);
-        else
-            link_op(s, room, message.len);
-    }
+    if (*(const char *)data == 'P')
+        platform_says(arg, data, len);
+    else
+        link_op(arg, data, len);
 }
+
+static void link_closed(void *arg, const char *reason)
+{
+    (void)arg;
+    pb_log_debug("supervisor", "the link says no more: %s",
+                 reason); /* its end is told by the pidfd */
+}
+
+static const struct pb_frame_pipe_events LINK_EVENTS = {link_says, NULL, link_closed};
 
 static void start_again(void *arg)
 {
@@ -184,9 +190,10 @@ static void forget_link(struct pb_supervisor *s)
     int status;
 
     s->online = false;
-    pb_loop_fd_unwatch(&s->link_watch);
     pb_loop_fd_unwatch(&s->link_process_watch);
-    pb_close(&s->link_socket);
+    pb_frame_pipe_free(s->link_pipe);
+    s->link_pipe = NULL;
+    pb_close(&s->link_runners);
     if (s->link.pid > 0 && pb_process_wait(&s->link, &status, &err) < 0)
         pb_log_fail(PB_LOG_WARN, "supervisor", &err, "link");
     s->link = (struct pb_process){.pidfd = -1};
@@ -246,25 +253,36 @@ static int launch_link(struct pb_supervisor *s, struct pb_error *err)
     const char *envp[VARIABLES_MAX + 1];
     char path[1024];
     const char *const argv[] = {path, NULL};
-    int pair[2] = {-1, -1};
-    struct pb_process_fd fds[] = {{2, 1}, {2, 2}, {-1, PB_LINK_SUPERVISOR_FD}};
+    int frames[2] = {-1, -1};
+    int runners[2] = {-1, -1};
+    struct pb_process_fd fds[] = {{2, 1},
+                                  {2, 2},
+                                  {-1, PB_LINK_SUPERVISOR_FD},
+                                  {-1, PB_LINK_RUNNERS_FD}};
     const struct pb_process_spec spec = {
-        .argv = argv, .envp = envp, .cwd = "/", .fds = fds, .fd_count = 3, .new_session = true};
+        .argv = argv, .envp = envp, .cwd = "/", .fds = fds, .fd_count = 4, .new_session = true};
+    int r = -1;
 
     (void)snprintf(path, sizeof(path), "%s/poppo-link", s->options.bin_dir);
     (void)fill_environment(&s->options, texts, envp);
-    if (pb_fd_pair(SOCK_SEQPACKET, pair, err) < 0)
-        return -1;
-    fds[2].from = pair[1];
-    if (pb_process_spawn(&spec, &s->link, err) < 0 ||
-        pb_fd_set_nonblocking(pair[0], true, err) < 0) {
-        pb_close(&pair[0]);
-        pb_close(&pair[1]);
-        return -1;
+    if (pb_fd_pair(SOCK_STREAM, frames, err) < 0 || pb_fd_pair(SOCK_SEQPACKET, runners, err) < 0 ||
+        pb_fd_set_nonblocking(runners[0], true, err) < 0)
+        goto out;
+    fds[2].from = frames[1];
+    fds[3].from = runners[1];
+    s->link_pipe = pb_frame_pipe_new(s->loop, frames[0], LINK_QUEUE, &LINK_EVENTS, s, err);
+    frames[0] = -1;
+    if (!s->link_pipe || pb_process_spawn(&spec, &s->link, err) < 0)
+        goto out;
+    s->link_runners = runners[0];
+    runners[0] = -1;
+    r = 0;
+out:
+    for (int i = 0; i < 2; i++) {
+        pb_close(&frames[i]);
+        pb_close(&runners[i]);
     }
-    pb_close(&pair[1]);
-    s->link_socket = pair[0];
-    return 0;
+    return r;
 }
 
 void pb_supervisor_start_link(struct pb_supervisor *s)
@@ -273,11 +291,11 @@ void pb_supervisor_start_link(struct pb_supervisor *s)
 
     if (launch_link(s, &err) < 0) {
         pb_log_fail(PB_LOG_ERROR, "supervisor", &err, "cannot start the link");
-        s->link = (struct pb_process){.pidfd = -1};
+        s->link.pid = 0;
+        forget_link(s);
         wait_for_link(s);
         return;
     }
-    s->link_watch = pb_loop_fd_watch(s->loop, s->link_socket, PB_LOOP_READ, on_link, s);
     s->link_process_watch = pb_loop_fd_watch(s->loop, s->link.pidfd, PB_LOOP_READ, link_ended, s);
 }
 
@@ -289,16 +307,21 @@ void pb_supervisor_stop_link(struct pb_supervisor *s)
     forget_link(s);
 }
 
-bool pb_supervisor_send(struct pb_supervisor *s, const void *data, size_t len, int fd)
+bool pb_supervisor_send(struct pb_supervisor *s, const struct pb_buf *frame)
+{
+    return s->link_pipe && pb_frame_pipe_send(s->link_pipe, frame->data, frame->len);
+}
+
+bool pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd)
 {
     struct pb_error err = {0};
+    bool sent = s->link_runners >= 0 &&
+                pb_fd_message_send(s->link_runners, project, strlen(project), &fd, 1, &err) == 0;
 
-    if (s->link_socket < 0)
-        return false;
-    if (pb_fd_message_send(s->link_socket, data, len, &fd, fd < 0 ? 0 : 1, &err) == 0)
-        return true;
-    pb_log_fail(PB_LOG_DEBUG, "supervisor", &err, "cannot reach the link");
-    return false;
+    if (!sent)
+        pb_log_fail(PB_LOG_DEBUG, "supervisor", &err, "project=%s cannot reach the link", project);
+    pb_close(&fd);
+    return sent;
 }
 
 static void connect_rest(void *arg)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/frame_pipe.h"
 #include "agent/slots.h"
 #include "agent/spawn.h"
 #include "agent/supervisor.h"
@@ -60,6 +61,7 @@ struct pb_project_agent {
     int64_t attempts;
     bool settings_useless; /* it said that trying again is useless */
     bool unconnected;      /* the link had no room for its half of a pair: tried again soon */
+    bool is_news;          /* changed since the platform was told */
     char last_error[256];
 };
 
@@ -72,8 +74,8 @@ struct pb_supervisor {
     char wishes_path[512];
 
     struct pb_process link;
-    int link_socket;
-    struct pb_loop_fd *link_watch;
+    struct pb_frame_pipe *link_pipe;
+    int link_runners; /* descriptors for it; see agent/link.h */
     struct pb_loop_fd *link_process_watch;
     struct pb_loop_timer *link_again;
     int64_t link_backoff_ms;
@@ -98,7 +100,7 @@ void pb_project_agent_connect(struct pb_project_agent *agent);
 void pb_project_agent_free_all(struct pb_supervisor *s);
 
 /* supervisor.c */
-void pb_supervisor_changed(struct pb_supervisor *s); /* tell the platform soon */
+void pb_supervisor_changed(struct pb_project_agent *agent); /* tell the platform soon */
 void pb_supervisor_save_wishes(struct pb_supervisor *s);
 /* Hands our half of a runner's pair to the link; takes the descriptor over. False: the link has no room now. */
 bool pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int fd);
@@ -106,11 +108,12 @@ bool pb_supervisor_link_runner(struct pb_supervisor *s, const char *project, int
 /* supervisor_link.c: the link process and what it says. */
 void pb_supervisor_start_link(struct pb_supervisor *s);
 void pb_supervisor_stop_link(struct pb_supervisor *s);
-bool pb_supervisor_send(struct pb_supervisor *s, const void *data, size_t len, int fd);
+bool pb_supervisor_send(struct pb_supervisor *s, const struct pb_buf *frame);
 void pb_supervisor_connect_later(struct pb_supervisor *s); /* those that are `unconnected` */
 
 /* supervisor_report.c: hello and node_status. */
 void pb_supervisor_say_hello(struct pb_supervisor *s);
-void pb_supervisor_say_status(struct pb_supervisor *s);
+/* Those that are news, or all of them; in as many messages as it takes. */
+void pb_supervisor_say_status(struct pb_supervisor *s, bool all);
 
 #endif

@@ -5,10 +5,11 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "agent/fd_message.h"
 #include "agent/supervisor_private.h"
 #include "base/fs.h"
 #include "base/log.h"
+
+enum { STATUS_BYTES = 256 << 10 };
 
 /* Resident memory of a process, 0 when it has gone. */
 static int64_t rss_bytes(pid_t pid)
@@ -58,10 +59,15 @@ static void put_agent(struct pb_json_writer *json, const struct pb_project_agent
     pb_json_end_object(json);
 }
 
-static void put_agents(struct pb_supervisor *s, struct pb_json_writer *json)
+/* All that hello says of one. */
+static void put_place(struct pb_json_writer *json, const char *project, enum pb_agent_state state,
+                      unsigned slot)
 {
-    for (const struct pb_project_agent *agent = s->agents; agent; agent = agent->next)
-        put_agent(json, agent);
+    pb_json_begin_object(json, NULL);
+    pb_json_put_text(json, "id", project);
+    pb_json_put_text(json, "state", pb_agent_state_name(state));
+    pb_json_put_int(json, "slot", slot);
+    pb_json_end_object(json);
 }
 
 /* Projects that are not wished for and still have data here: one deleted while we were away must be found. */
@@ -70,23 +76,21 @@ static void put_leftovers(struct pb_supervisor *s, struct pb_json_writer *json)
     for (unsigned slot = pb_slots_next(s->slots, 0); slot; slot = pb_slots_next(s->slots, slot)) {
         const char *project = pb_slots_project(s->slots, slot);
 
-        if (pb_project_agent_find(s, project))
-            continue;
-        pb_json_begin_object(json, NULL);
-        pb_json_put_text(json, "id", project);
-        pb_json_put_text(json, "state", pb_agent_state_name(PB_AGENT_STOPPED));
-        pb_json_put_int(json, "slot", slot);
-        pb_json_end_object(json);
+        if (!pb_project_agent_find(s, project))
+            put_place(json, project, PB_AGENT_STOPPED, slot);
     }
 }
 
-static void send_frame(struct pb_supervisor *s, struct pb_buf *frame)
+static bool send_frame(struct pb_supervisor *s, struct pb_buf *frame)
 {
+    bool sent = !pb_buf_failed(frame) && pb_supervisor_send(s, frame);
+
     if (pb_buf_failed(frame))
         pb_log_error("supervisor", "a report does not fit into a message");
-    else if (!pb_supervisor_send(s, frame->data, frame->len, -1))
+    else if (!sent)
         pb_log_warn("supervisor", "a report did not reach the link");
     pb_buf_release(frame);
+    return sent;
 }
 
 void pb_supervisor_say_hello(struct pb_supervisor *s)
@@ -94,7 +98,7 @@ void pb_supervisor_say_hello(struct pb_supervisor *s)
     struct pb_message_builder b;
     struct pb_buf frame;
 
-    pb_buf_init(&frame, PB_FD_MESSAGE_BYTES);
+    pb_buf_init(&frame, PB_MESSAGE_FRAME_MAX);
     pb_message_begin(&b, &frame, PB_MESSAGE_HELLO, NULL);
     pb_json_put_int(&b.json, "protocol_min", PB_PROTOCOL_MIN);
     pb_json_put_int(&b.json, "protocol_max", PB_PROTOCOL_MAX);
@@ -105,31 +109,55 @@ void pb_supervisor_say_hello(struct pb_supervisor *s)
     pb_json_put_text(&b.json, "uid_mode", s->options.boxd_socket ? "root" : "user");
     put_capacity(s, &b.json);
     pb_json_begin_array(&b.json, "projects");
-    put_agents(s, &b.json);
+    for (const struct pb_project_agent *agent = s->agents; agent; agent = agent->next)
+        put_place(&b.json, agent->project, agent->state, agent->slot);
     put_leftovers(s, &b.json);
     pb_json_end_array(&b.json);
     pb_message_end(&b, NULL, 0);
-    send_frame(s, &frame);
+    (void)send_frame(s, &frame);
 }
 
-void pb_supervisor_say_status(struct pb_supervisor *s)
+static void put_load(struct pb_supervisor *s, struct pb_json_writer *json)
 {
-    struct pb_message_builder b;
-    struct pb_buf frame;
     struct sysinfo info;
     double load[1];
 
-    pb_buf_init(&frame, PB_FD_MESSAGE_BYTES);
-    pb_message_begin(&b, &frame, PB_MESSAGE_NODE_STATUS, NULL);
     if (getloadavg(load, 1) == 1)
-        pb_json_put_number(&b.json, "load1", load[0]);
+        pb_json_put_number(json, "load1", load[0]);
     if (sysinfo(&info) == 0)
-        pb_json_put_int(&b.json, "memory_free_bytes", (int64_t)info.freeram * info.mem_unit);
-    pb_json_put_int(&b.json, "disk_free_bytes", pb_fs_free_bytes(s->options.data_dir));
-    put_capacity(s, &b.json);
+        pb_json_put_int(json, "memory_free_bytes", (int64_t)info.freeram * info.mem_unit);
+    pb_json_put_int(json, "disk_free_bytes", pb_fs_free_bytes(s->options.data_dir));
+    put_capacity(s, json);
+}
+
+/* From one agent on as many as one message should hold; returns the first of the next, NULL when all are told. */
+static struct pb_project_agent *say_some(struct pb_supervisor *s, struct pb_project_agent *from,
+                                         bool all)
+{
+    struct pb_project_agent *agent;
+    struct pb_message_builder b;
+    struct pb_buf frame;
+
+    pb_buf_init(&frame, PB_MESSAGE_FRAME_MAX);
+    pb_message_begin(&b, &frame, PB_MESSAGE_NODE_STATUS, NULL);
+    put_load(s, &b.json);
     pb_json_begin_array(&b.json, "projects");
-    put_agents(s, &b.json);
+    for (agent = from; agent && frame.len < STATUS_BYTES; agent = agent->next)
+        if (all || agent->is_news)
+            put_agent(&b.json, agent);
     pb_json_end_array(&b.json);
     pb_message_end(&b, NULL, 0);
-    send_frame(s, &frame);
+    if (send_frame(s, &frame)) /* else it is told with the next news, at the latest in a minute */
+        for (struct pb_project_agent *told = from; told != agent; told = told->next)
+            told->is_news = false;
+    return agent;
+}
+
+void pb_supervisor_say_status(struct pb_supervisor *s, bool all)
+{
+    struct pb_project_agent *next = s->agents;
+
+    do {
+        next = say_some(s, next, all);
+    } while (next);
 }

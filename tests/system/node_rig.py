@@ -188,6 +188,7 @@ class Platform:
         self.key = "ppn_" + secrets.token_urlsafe(32)
         self.changed = threading.Condition()
         self.messages = []
+        self.states = {}  # rows of node_status
         self.attempts = {}
         self.wishes = {}
         self.connection = None
@@ -346,11 +347,12 @@ class Platform:
         self.send("project_start", body={"id": project, "settings": self.wishes[project]})
 
     def state_of(self, project):
-        for message in reversed(self.messages):
-            if message.type == "node_status":
-                rows = [p for p in message.body["projects"] if p["id"] == project]
-                return rows[0] if rows else None
-        return None
+        """The last that was said of it; None when it is not there or has stopped."""
+        row = self.states.get(project)
+        return row if row and row["state"] != "stopped" else None
+
+    def on_node_status(self, message):
+        self.states.update({row["id"]: row for row in message.body["projects"]})
 
     def wait_running(self, project, seconds=DEADLINE):
         return self.wait(lambda: (row := self.state_of(project)) and row["state"] == "running" and row,

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 
@@ -287,6 +288,41 @@ def test_a_table_of_slots_that_is_none_ends_the_daemon(platform, stopped):
     stopped.start()
     assert stopped.procs.pop("agent").wait(20) == 1
     assert "slots.json gives 'p2' the slot 1" in stopped.logs()
+
+
+@pytest.mark.parametrize("wanted", [1000, pytest.param(3000, marks=[pytest.mark.long])])
+def test_a_node_may_have_very_many_projects(platform, wanted):
+    """Their wishes, hello and status; the agents themselves cannot start."""
+    names = [f"project-{i:04}-" + "x" * 50 for i in range(wanted)]
+    for node in nodes(platform, "user"):
+        (node.bin / "poppo-runner").unlink()
+        platform.wishes = dict.fromkeys(names, {"max_concurrent": 1})
+        node.start()
+        platform.wait(lambda: len(platform.states) == wanted and all(row["last_error"] for row in platform.states.values()), "all are told", 120)
+        rows = platform.states
+        assert sorted(rows) == names and {row["state"] for row in rows.values()} <= {"backing_off", "starting"}
+        given = [row["slot"] for row in rows.values() if row["slot"]]
+        assert len(set(given)) == len(given) and set(given) <= set(range(1, 2877)) and (wanted > 2876 or len(given) == wanted)
+        assert all("slots of this node are taken" in row["last_error"] for row in rows.values() if not row["slot"])
+        hellos = count(platform, "hello")
+        os.kill(node.pid("link"), signal.SIGKILL)
+        platform.wait(lambda: count(platform, "hello") > hellos, "a new hello")
+        last = [m for m in platform.messages if m.type == "hello"][-1]
+        assert sorted(row["id"] for row in last.body["projects"]) == names
+        assert len(json.loads((node.data / "node" / "wishes.json").read_text())) == wanted
+
+
+def test_descriptors_are_as_many_as_there_may_be(platform, node):
+    run_projects(platform, "p1")
+
+    def limits(pid):
+        line = next(line for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max open files"))
+        return line.split()[3:5]
+
+    ours = [str(each) for each in resource.getrlimit(resource.RLIMIT_NOFILE)]
+    for program in ("agent", "link"):
+        assert limits(node.pid(program)) == [ours[1], ours[1]]
+    assert limits(node.pid("runner")) == ours
 
 
 # --- the daemon itself

@@ -102,6 +102,31 @@ TEST(slots_outlive_the_process_in_a_file_of_its_owner_alone)
     pb_slots_close(slots);
 }
 
+TEST(many_get_theirs_at_once_and_as_many_as_there_are)
+{
+    static char names[PB_SLOT_MAX + 2][16];
+    const char *list[PB_SLOT_MAX + 2];
+    const char *const three[] = {"c", "../x", "a"};
+    struct pb_slots *slots = open_slots();
+    struct pb_error err = {0};
+
+    (void)take(slots, "a");
+    assert_ok(pb_slots_take_all(slots, three, 3, &err), &err);
+    expect_file("{\"a\":1,\"c\":2}");
+    for (size_t i = 0; i < PB_SLOT_MAX + 2; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "p%zu", i);
+        list[i] = names[i];
+    }
+    assert_ok(pb_slots_take_all(slots, list, PB_SLOT_MAX + 2, &err), &err);
+    assert_int_equal(pb_slots_free_count(slots), 0);
+    assert_int_equal(pb_slots_find(slots, "p0"), 3);
+    assert_int_equal(pb_slots_find(slots, "a"), 1);
+    pb_slots_close(slots);
+    slots = open_slots();
+    assert_int_equal(pb_slots_free_count(slots), 0);
+    pb_slots_close(slots);
+}
+
 TEST(a_slot_given_back_is_the_next_one_s)
 {
     struct pb_slots *slots = open_slots();
@@ -229,6 +254,7 @@ int main(void)
 #define WITH_FOLDER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         WITH_FOLDER(the_lowest_free_slot_is_given_and_kept),
         WITH_FOLDER(slots_outlive_the_process_in_a_file_of_its_owner_alone),
+        WITH_FOLDER(many_get_theirs_at_once_and_as_many_as_there_are),
         WITH_FOLDER(a_slot_given_back_is_the_next_one_s),
         WITH_FOLDER(a_slot_whose_port_another_program_uses_is_passed_over),
         WITH_FOLDER(every_project_with_a_slot_is_listed),
