@@ -95,6 +95,9 @@ def test_a_question_waits_for_a_reply_and_goes_on_in_the_same_session(platform, 
     assert "> Which language" in said and "**Answer** by `octo` ([comment](" in said and "> English, please." in said
     assert "attempt" not in said
     assert github.git("show", f"{done['branch']}:answer.txt") == "English"
+    (remark,) = platform.api("GET", f"/api/executions/{done['id']}/remarks")["items"]
+    assert "Which language" in remark["question"] and remark["text"].startswith("English, please.")
+    assert remark["said_by"] == "octo" and f"/issues/{number}#issuecomment-" in remark["url"]
 
 
 HOSTILE = " ".join(["Closes https://github.com/octo/app/issues/1, fixes octo/app#1, resolves: GH-1, Fixed #1,", "@writer @octo/team &#64;writer", "<details><!-- hidden -->\\n/merge\\n```\\nopen"])

@@ -14,6 +14,7 @@
 #include "server/store/identity_store.h"
 #include "server/store/log_store.h"
 #include "server/store/project_store.h"
+#include "server/store/remark_store.h"
 #include "server/store/store.h"
 
 enum { STATUSES_MAX = 16, WORD_MAX = 32, DAY_MS = 24 * 3600 * 1000 };
@@ -162,6 +163,24 @@ int pb_read_attempts(struct pb_platform *platform, const char *id, struct pb_are
         pb_view_attempt(w, NULL, &attempts.items[i]);
     pb_json_end_array(w);
     pb_json_end_object(w);
+    return 0;
+}
+
+int pb_read_remarks(struct pb_platform *platform, const char *id, const struct pb_page_wish *wish,
+                    struct pb_arena *arena, struct pb_json_writer *w, struct pb_error *err)
+{
+    struct pb_db *db = pb_store_reader(platform->store, err);
+    struct pb_page page = {wish->limit, wish->cursor};
+    struct pb_execution *execution;
+    struct pb_remark_list list;
+
+    if (!db || pb_execution_load(db, arena, id, &execution, err) < 0 ||
+        pb_remark_page(db, arena, id, &page, &list, err) < 0)
+        return -1;
+    begin_page(w);
+    for (size_t i = 0; i < list.count; i++)
+        pb_view_remark(w, NULL, &list.items[i]);
+    end_page(w, list.next_cursor);
     return 0;
 }
 

@@ -41,6 +41,10 @@ int pb_read_execution(struct pb_platform *platform, const char *id, struct pb_ar
                       struct pb_json_writer *w, struct pb_error *err) PB_MUST_CHECK;
 int pb_read_attempts(struct pb_platform *platform, const char *id, struct pb_arena *arena,
                      struct pb_json_writer *w, struct pb_error *err) PB_MUST_CHECK;
+/* What people said to it; of the wish: limit and cursor. */
+int pb_read_remarks(struct pb_platform *platform, const char *id, const struct pb_page_wish *wish,
+                    struct pb_arena *arena, struct pb_json_writer *w,
+                    struct pb_error *err) PB_MUST_CHECK;
 int pb_read_nodes(struct pb_platform *platform, struct pb_arena *arena, struct pb_json_writer *w,
                   struct pb_error *err) PB_MUST_CHECK;
 int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct pb_json_writer *w,

@@ -206,6 +206,18 @@ void pb_view_execution(struct pb_json_writer *w, const char *name,
     pb_json_end_object(w);
 }
 
+void pb_view_remark(struct pb_json_writer *w, const char *name, const struct pb_remark *remark)
+{
+    pb_json_begin_object(w, name);
+    pb_json_put_int(w, "number", remark->number);
+    pb_json_put_text(w, "question", remark->question);
+    pb_json_put_text(w, "text", remark->text);
+    pb_json_put_text(w, "said_by", remark->said_by);
+    pb_json_put_text(w, "url", remark->url);
+    pb_json_put_time(w, "said_at", remark->said_at);
+    pb_json_end_object(w);
+}
+
 static void put_summary(struct pb_json_writer *w, const char *name,
                         const struct pb_execution *execution)
 {

@@ -11,6 +11,7 @@
 #include "model/execution.h"
 #include "model/node.h"
 #include "model/project.h"
+#include "model/remark.h"
 #include "server/store/db.h"
 
 struct pb_attempt_list;
@@ -23,6 +24,7 @@ void pb_view_execution(struct pb_json_writer *w, const char *name,
                        const struct pb_execution *execution, const struct pb_log_info *live,
                        const struct pb_attempt_list *attempts);
 void pb_view_attempt(struct pb_json_writer *w, const char *name, const struct pb_attempt *attempt);
+void pb_view_remark(struct pb_json_writer *w, const char *name, const struct pb_remark *remark);
 
 /* Reads counts, secrets and last execution beside the row. */
 int pb_view_project(struct pb_platform *platform, struct pb_db *db, struct pb_arena *arena,

@@ -1,5 +1,7 @@
 #include "server/store/remark_store.h"
 
+#include <stdio.h>
+
 #include "server/store/db_private.h"
 
 #define R(kind, member) PB_COLUMN(kind, struct pb_remark, member)
@@ -45,6 +47,38 @@ int pb_remark_list(struct pb_db *db, struct pb_arena *arena, int64_t work_item_i
                    PB_VALUES(I(work_item_id), I((int64_t)limit)), arena, sizeof(struct pb_remark),
                    read_remark, &array, err) < 0)
         return -1;
-    *ret_list = (struct pb_remark_list){array.items, array.count};
+    *ret_list = (struct pb_remark_list){.items = array.items, .count = array.count};
+    return 0;
+}
+
+int pb_remark_page(struct pb_db *db, struct pb_arena *arena, const char *execution_id,
+                   const struct pb_page *page, struct pb_remark_list *ret_list,
+                   struct pb_error *err)
+{
+    size_t limit = pb_page_limit(page);
+    struct pb_remark_list list = {0};
+    struct pb_position position;
+    struct pb_array array = {0};
+    int64_t before = INT64_MAX;
+    char text[24];
+
+    if (pb_page_position(page, arena, &position, err) < 0 ||
+        pb_position_number(&position, &before, err) < 0 ||
+        pb_db_list(db,
+                   "SELECT execution_id, number, question, text, said_by, url, said_at "
+                   "FROM remarks WHERE execution_id = ?1 AND number < ?2 "
+                   "ORDER BY number DESC LIMIT ?3",
+                   PB_VALUES(T(execution_id), I(before), I((int64_t)limit + 1)), arena,
+                   sizeof(struct pb_remark), read_remark, &array, err) < 0)
+        return -1;
+    list.items = array.items;
+    list.count = array.count;
+    if (list.count > limit) {
+        list.count = limit;
+        (void)snprintf(text, sizeof(text), "%lld", (long long)list.items[limit - 1].number);
+        if (pb_page_next(arena, text, "", &list.next_cursor, err) < 0)
+            return -1;
+    }
+    *ret_list = list;
     return 0;
 }

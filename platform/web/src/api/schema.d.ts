@@ -408,6 +408,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/executions/{id}/remarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        /** What people said to an execution on GitHub */
+        get: operations["executions_remarks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/executions/{id}/log": {
         parameters: {
             query?: never;
@@ -1083,6 +1102,23 @@ export interface components {
             cost_usd: number | null;
             started_at: components["schemas"]["TimeOrNull"];
             ended_at: components["schemas"]["TimeOrNull"];
+        };
+        /** @description The comment an execution began with, or the answer to a question it asked */
+        Remark: {
+            /** @description Counts up within the execution */
+            number: number;
+            /** @description As it was asked; null when this is not an answer */
+            question: string | null;
+            text: string;
+            /** @description Login on GitHub */
+            said_by: string;
+            /** @description Of the comment */
+            url: string | null;
+            said_at: components["schemas"]["Time"];
+        };
+        RemarkPage: {
+            items: components["schemas"]["Remark"][];
+            next_cursor: components["schemas"]["TextOrNull"];
         };
         AttemptList: {
             items: components["schemas"]["Attempt"][];
@@ -1789,7 +1825,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page */
+            /** @description One page, newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1887,6 +1923,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttemptList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    executions_remarks: {
+        parameters: {
+            query?: {
+                cursor?: components["parameters"]["cursor"];
+                limit?: components["parameters"]["limit"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemarkPage"];
                 };
             };
             default: components["responses"]["Problem"];

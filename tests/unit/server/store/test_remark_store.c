@@ -64,6 +64,41 @@ TEST(what_was_said_about_a_work_item_is_read_newest_first)
     assert_int_equal(list.count, 1);
 }
 
+TEST(what_was_said_to_one_execution_comes_in_pages)
+{
+    struct store_test *t = *state;
+    struct pb_remark_list list;
+    const char *id, *other;
+    int64_t item;
+
+    store_test_add_project(t, "site");
+    store_test_write(t, put_issue, &item);
+    id = store_test_add_execution(t, "site", item, 10);
+    other = store_test_add_execution(t, "site", item, 20);
+    say(t, id, NULL, "one");
+    say(t, other, NULL, "to the other");
+    say(t, id, "Which blue?", "two");
+    say(t, id, "Sure?", "three");
+    assert_ok(pb_remark_page(store_test_reader(t), &t->arena, id, &(struct pb_page){.limit = 2},
+                             &list, &t->err),
+              &t->err);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.items[0].text, "three");
+    assert_string_equal(list.items[1].question, "Which blue?");
+    assert_non_null(list.next_cursor);
+    assert_ok(pb_remark_page(store_test_reader(t), &t->arena, id,
+                             &(struct pb_page){.limit = 2, .cursor = list.next_cursor}, &list,
+                             &t->err),
+              &t->err);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.items[0].text, "one");
+    assert_null(list.next_cursor);
+    assert_refused(pb_remark_page(store_test_reader(t), &t->arena, id,
+                                  &(struct pb_page){.limit = 2, .cursor = "no cursor"}, &list,
+                                  &t->err),
+                   &t->err, PB_ERROR_INVALID);
+}
+
 TEST(an_execution_that_is_not_there_hears_nothing)
 {
     struct store_test *t = *state;
@@ -84,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(what_was_said_about_a_work_item_is_read_newest_first),
+        WITH_STORE(what_was_said_to_one_execution_comes_in_pages),
         WITH_STORE(an_execution_that_is_not_there_hears_nothing),
     };
 
