@@ -38,7 +38,16 @@ const baseQuery: BaseQueryFn<Request, unknown, ApiError> = async (request, { sig
 export const api = createApi({
   reducerPath: 'api',
   baseQuery,
-  tagTypes: ['Me', 'Project', 'ProjectList', 'Execution', 'ExecutionList', 'Node', 'Stats'],
+  tagTypes: [
+    'Me',
+    'Project',
+    'ProjectList',
+    'Execution',
+    'ExecutionList',
+    'Remarks',
+    'Node',
+    'Stats',
+  ],
   keepUnusedDataFor: 60,
   refetchOnReconnect: true,
   endpoints: () => ({}),

@@ -1,5 +1,5 @@
 import { api } from './base'
-import type { Execution, ExecutionCreate, ExecutionPage } from './types'
+import type { Execution, ExecutionCreate, ExecutionPage, RemarkPage } from './types'
 
 export interface ExecutionFilter {
   project?: string
@@ -20,6 +20,11 @@ export const executionsApi = api.injectEndpoints({
     getExecution: build.query<Execution, string>({
       query: (id) => ({ url: path(id) }),
       providesTags: (_result, _error, id) => [{ type: 'Execution', id }],
+    }),
+    /** What people said to it, newest first: the first page is all a page shows. */
+    listRemarks: build.query<RemarkPage, string>({
+      query: (id) => ({ url: `${path(id)}/remarks` }),
+      providesTags: (_result, _error, id) => [{ type: 'Remarks', id }],
     }),
     createExecution: build.mutation<
       Execution,
@@ -47,6 +52,7 @@ export const executionsApi = api.injectEndpoints({
 export const {
   useListExecutionsQuery,
   useGetExecutionQuery,
+  useListRemarksQuery,
   useCreateExecutionMutation,
   useCancelExecutionMutation,
   useRetryExecutionMutation,

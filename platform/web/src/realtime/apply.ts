@@ -25,6 +25,14 @@ function older(current: { updated_at: string }, next: { updated_at: string }): b
   return Date.parse(next.updated_at) < Date.parse(current.updated_at)
 }
 
+/** Whoever answers an execution ends its waiting, or gives it the next question. */
+function wasAnswered(current: Execution, next: Execution): boolean {
+  return (
+    current.status.startsWith('waiting') &&
+    (current.status !== next.status || current.question !== next.question)
+  )
+}
+
 export function applyExecution(store: Store, next: Execution): void {
   const { dispatch } = store
   const state = store.getState()
@@ -39,6 +47,8 @@ export function applyExecution(store: Store, next: Execution): void {
       next.attempts === undefined &&
       (current.status !== next.status || last?.number !== next.attempt_count)
     if (attemptChanged) dispatch(api.util.invalidateTags([{ type: 'Execution', id: next.id }]))
+    if (wasAnswered(current, next))
+      dispatch(api.util.invalidateTags([{ type: 'Remarks', id: next.id }]))
   }
   for (const args of cachedArgs(state, 'listExecutions')) {
     dispatch(
@@ -101,5 +111,10 @@ export function refetchTopic(store: Store, topic: string): void {
   else if (kind === 'project' && id)
     store.dispatch(api.util.invalidateTags([{ type: 'Project', id }]))
   else if (kind === 'execution' && id)
-    store.dispatch(api.util.invalidateTags([{ type: 'Execution', id }]))
+    store.dispatch(
+      api.util.invalidateTags([
+        { type: 'Execution', id },
+        { type: 'Remarks', id },
+      ]),
+    )
 }

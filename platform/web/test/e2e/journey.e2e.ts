@@ -159,10 +159,12 @@ describe('on the way', () => {
     await openNewest('どちらにしますか')
     await seen(badge('回答待ち'), 60_000)
     await page.getByRole('link', { name: '概要', exact: true }).click()
-    const answer = page.getByRole('link', { name: /Issue で回答する/ })
+    const answer = page.getByRole('link', { name: /GitHub で回答する/ })
     await seen(answer)
     expect(await answer.getAttribute('href')).toContain(`/octo/app/issues/${asked}`)
     await world.comment(asked, 'A でお願いします')
+    await seen(page.getByText('octo さんの回答'), 60_000) // by itself: nobody reloads
+    await seen(page.locator('.thread').getByText('A でお願いします'))
     await seen(badge('成功'), 60_000)
   })
 

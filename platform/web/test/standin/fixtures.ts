@@ -1,5 +1,5 @@
 /** People, projects and executions for pictures and component tests; typed by the API's schema. */
-import type { Attempt, Execution, PlatformNode, Project, Stats } from '../../src/api/types'
+import type { Attempt, Execution, PlatformNode, Project, Remark, Stats } from '../../src/api/types'
 
 export const now = Date.parse('2026-11-22T10:08:50.000Z')
 export const ago = (seconds: number, from = now) => new Date(from - seconds * 1000).toISOString()
@@ -73,6 +73,18 @@ export function makeAttempt(part: Partial<Attempt>): Attempt {
     cost_usd: null,
     started_at: ago(372),
     ended_at: null,
+    ...part,
+  }
+}
+
+export function makeRemark(part: Partial<Remark>): Remark {
+  return {
+    number: 1,
+    question: null,
+    text: 'お願いします',
+    said_by: 'medamap',
+    url: 'https://github.com/medamap/docs-site/issues/484#issuecomment-1',
+    said_at: ago(2400),
     ...part,
   }
 }
@@ -452,7 +464,30 @@ export function makeWorld() {
     cost_usd_24h: 84.71,
     agents_running: 6,
   }
-  return { projects, executions, nodes, stats }
+  /** By execution, newest first. */
+  const remarks: Record<string, Remark[]> = {
+    [done.id]: [
+      makeRemark({
+        number: 2,
+        question:
+          'The flash comes from the theme being applied after the first paint. Which do you prefer?\n\n1. An inline script in `index.html` (one line, needs a CSP hash)\n2. A cookie that the server reads',
+        text: '1, please. The hash is fine:\n\n- keep the script under 1 KiB\n- **no** new dependency',
+        said_by: 'hanako-yamada',
+        said_at: ago(1960),
+        url: 'https://github.com/medamap/docs-site/issues/484#issuecomment-2',
+      }),
+      makeRemark({ text: 'Safari でも確認してください。', said_at: ago(2250) }),
+    ],
+    [asking.id]: [
+      makeRemark({
+        question: 'どの環境の仕様書を正としますか？',
+        text: '本番の仕様書（`docs/spec/prod.md`）でお願いします。',
+        said_at: ago(5250),
+        url: 'https://github.com/medamap/billing-report/issues/483#issuecomment-9',
+      }),
+    ],
+  }
+  return { projects, executions, nodes, stats, remarks }
 }
 
 const logScript: [string, string][] = [

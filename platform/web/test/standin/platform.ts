@@ -125,6 +125,11 @@ export class StandIn {
     ['POST', /^\/api\/checks\/claude$/, (call) => this.checkClaude(call)],
     ['GET', /^\/api\/executions$/, (call) => this.listExecutions(call)],
     ['GET', /^\/api\/executions\/([^/]+)$/, (_call, id) => this.one(this.execution(id ?? ''))],
+    [
+      'GET',
+      /^\/api\/executions\/([^/]+)\/remarks$/,
+      (call, id) => this.page(call, this.world.remarks[id ?? ''] ?? []),
+    ],
     ['GET', /^\/api\/executions\/([^/]+)\/log$/, (call, id) => this.executionLog(call, id ?? '')],
     [
       'GET',

@@ -2,6 +2,8 @@ import { act, screen, waitFor, within } from '@testing-library/react'
 import { describe, expect, it } from 'vitest'
 import { standIn } from '../../../test/msw/server'
 import { renderApp } from '../../../test/render'
+import { ago, makeRemark } from '../../../test/standin/fixtures'
+import { problem } from '../../../test/standin/platform'
 import type { Execution } from '../../api/types'
 import { applyExecution } from '../../realtime/apply'
 
@@ -74,10 +76,67 @@ describe('an execution', () => {
     renderApp(`/executions/${asking.id}`)
     const box = await screen.findByRole('region', { name: '確認したいことがあります' })
     expect(within(box).getByText('24 時間')).toBeInTheDocument()
-    expect(within(box).getByRole('link', { name: /Issue で回答する/ })).toHaveAttribute(
+    expect(within(box).getByRole('link', { name: /GitHub で回答する/ })).toHaveAttribute(
       'href',
       `${asking.issue_url}#issue-comment-box`,
     )
+  })
+
+  it('says so where nobody can answer', async () => {
+    const asking = execution('waiting_input')
+    Object.assign(asking, { issue_number: null, issue_url: null })
+    renderApp(`/executions/${asking.id}`)
+    const box = await screen.findByRole('region', { name: '確認したいことがあります' })
+    expect(within(box).getByText(/Issue がないため、回答を受け付けられません/)).toBeInTheDocument()
+    expect(within(box).queryByRole('link')).not.toBeInTheDocument()
+  })
+
+  it('tells who said what on GitHub, oldest first', async () => {
+    renderApp(`/executions/${execution('succeeded').id}`)
+    await screen.findByRole('heading', { name: 'やり取り' })
+    const turns = screen.getByText('medamap さんのコメント').closest('ol')?.children ?? []
+    expect([...turns].map((each) => each.querySelector('b')?.textContent)).toEqual([
+      'medamap さんのコメント',
+      'Claude からの質問',
+      'hanako-yamada さんの回答',
+    ])
+    const answer = within(turns[2] as HTMLElement)
+    expect(answer.getByText(/keep the script under 1 KiB/)).toBeInTheDocument()
+    expect(answer.getByRole('link', { name: /コメントを開く/ })).toHaveAttribute(
+      'href',
+      'https://github.com/medamap/docs-site/issues/484#issuecomment-2',
+    )
+    expect(turns[2]?.querySelector('time')).toHaveAttribute('datetime', ago(1960))
+  })
+
+  it('hears an answer as it is given', async () => {
+    const asking = execution('waiting_input')
+    const { store } = renderApp(`/executions/${asking.id}`)
+    await screen.findByText(/本番の仕様書/)
+    const before = standIn().world.remarks[asking.id] ?? []
+    standIn().world.remarks[asking.id] = [
+      makeRemark({ number: 2, question: asking.question, text: '24 時間で。', said_by: 'taro' }),
+      ...before,
+    ]
+    const updated_at = new Date().toISOString()
+    Object.assign(asking, { status: 'queued', question: null, updated_at })
+    act(() => applyExecution(store, { ...asking }))
+    expect(await screen.findByText('taro さんの回答')).toBeInTheDocument()
+    expect(screen.getByText('24 時間で。')).toBeInTheDocument()
+    expect(screen.queryByRole('region', { name: '確認したいことがあります' })).toBeNull()
+  })
+
+  it('shows the rest when the conversation cannot be had', async () => {
+    const done = execution('succeeded')
+    const path = `/api/executions/${done.id}/remarks`
+    standIn().plan('GET', path, problem(503, 'overloaded', 'Too much to do'))
+    const { user } = renderApp(`/executions/${done.id}`)
+    const alert = await screen.findByRole('alert')
+    expect(alert).toHaveTextContent('やり取りを読み込めませんでした')
+    expect(screen.getByRole('heading', { name: '作業のまとめ' })).toBeInTheDocument()
+    standIn().planned.clear()
+    await user.click(within(alert).getByRole('button', { name: 'もう一度試す' }))
+    await screen.findByText('medamap さんのコメント')
   })
 
   it('counts the time at work, not the waiting', async () => {

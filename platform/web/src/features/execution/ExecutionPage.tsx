@@ -2,7 +2,11 @@
 import { CircleStop, RotateCw } from 'lucide-react'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { Navigate, NavLink, useLocation, useNavigate, useParams } from 'react-router'
-import { useCancelExecutionMutation, useGetExecutionQuery } from '../../api/executions'
+import {
+  useCancelExecutionMutation,
+  useGetExecutionQuery,
+  useListRemarksQuery,
+} from '../../api/executions'
 import { isApiError } from '../../api/problem'
 import type { Execution } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
@@ -197,6 +201,8 @@ export default function ExecutionPage() {
   const { hash } = useLocation()
   const query = useGetExecutionQuery(id, usePolling())
   useTopic(`execution:${id}`)
+  // Asked for beside the execution, so that the summary appears in one piece.
+  useListRemarksQuery(id, { skip: tab === 'log' })
   const execution = query.data?.id === id ? query.data : undefined
 
   // Most visits are to what is over; who comes for the log gets its code beside the data, not after it.

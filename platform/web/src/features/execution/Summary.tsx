@@ -14,6 +14,7 @@ import { formatCost, formatNumber } from '../../i18n/format'
 import { pick, useLanguage, useT } from '../../i18n/t'
 import { NodeName } from '../../parts/NodeName'
 import { awaitsPullRequest, useIsOpening } from '../../parts/PullRequest'
+import { Conversation } from './Conversation'
 
 /** Failures whose cure is in the project's settings. */
 const curedBySettings = new Set([
@@ -65,6 +66,19 @@ function Failure({ execution, reason }: { execution: Execution; reason: FailureR
   )
 }
 
+function HowToAnswer({ issue }: { issue: string | null }) {
+  const t = useT()
+  if (!issue) return <p className="muted">{t('execution.question_lost')}</p>
+  return (
+    <>
+      <p className="muted">{t('execution.question_how')}</p>
+      <ExternalLink className="btn btn-primary" href={`${issue}#issue-comment-box`}>
+        {t('execution.answer')}
+      </ExternalLink>
+    </>
+  )
+}
+
 function Question({ execution, text }: { execution: Execution; text: string }) {
   const t = useT()
   return (
@@ -75,19 +89,7 @@ function Question({ execution, text }: { execution: Execution; text: string }) {
       </div>
       <div className="card-body">
         <Markdown text={text} />
-        {execution.status === 'waiting_input' && (
-          <>
-            <p className="muted">{t('execution.question_how')}</p>
-            {execution.issue_url && (
-              <ExternalLink
-                className="btn btn-primary"
-                href={`${execution.issue_url}#issue-comment-box`}
-              >
-                {t('execution.answer')}
-              </ExternalLink>
-            )}
-          </>
-        )}
+        {execution.status.startsWith('waiting') && <HowToAnswer issue={execution.issue_url} />}
       </div>
     </section>
   )
@@ -270,6 +272,7 @@ export function Summary({ execution }: { execution: Execution }) {
           <p className="card-body muted">{t('execution.summary_later')}</p>
         </Card>
       )}
+      <Conversation id={execution.id} />
       <Attempts execution={execution} />
     </>
   )

@@ -6,7 +6,7 @@ import { renderApp } from '../../../test/render'
 describe('executions', () => {
   it('say why they wait or failed', async () => {
     renderApp('/executions')
-    await screen.findByText('このプロジェクトの同時実行数（2 件）に達しているため待っています。')
+    await screen.findByText(/同時実行数の上限に達しています/)
     expect(screen.getByText('Claude API がキーを受け付けませんでした。')).toBeInTheDocument()
   })
 
