@@ -67,7 +67,7 @@ class Reader:
     """Asks, and keeps the times of each kind of page."""
 
     def __init__(self, platform):
-        self.platform, self.client, self.times = platform, platform.client(), {}
+        self.platform, self.client, self.times, self.cpu = platform, platform.client(), {}, {}
 
     def page(self, name, path):
         took, body = self.client.timed(path)
@@ -83,11 +83,12 @@ class Reader:
 
     def many(self, name, path):
         self.page(None, path)  # the first one fills the caches of the file system
-        spent = 0.0
+        spent, before = 0.0, self.platform.cpu()
         for _ in range(SAMPLES):
             spent += self.page(name, path)[0] / 1000
             if spent > SECONDS:
                 break
+        self.cpu[name] = (self.platform.cpu() - before) * 1000 / len(self.times[name])
 
     def walk(self, name, query):
         """To the end of the list; in between, pages of the usual size at where it is. Says how many rows there were."""
@@ -150,7 +151,7 @@ def measure(setting, executions):
         use(reader, executions)
         memory |= {"used": platform.rss(), "used_pss": platform.pss()}
         reader.client.close()
-        return {"started": started, "quiet": quiet, "times": reader.times, **memory}
+        return {"started": started, "quiet": quiet, "times": reader.times, "cpu": reader.cpu, **memory}
     finally:
         platform.stop()
 
@@ -171,12 +172,12 @@ def memory_rows(figures, sizes):
 
 
 def page_rows(figures, sizes):
-    most = figures[sizes[-1]]["times"]
+    most, cpu = figures[sizes[-1]]["times"], figures[sizes[-1]]["cpu"]
     rows = []
     for name, times in sorted(most.items(), key=lambda item: -percentile(item[1], 99)):
         few = figures[sizes[1]]["times"].get(name, [])
         rows.append(Row(f"page: {name}, p99", percentile(times, 99), "ms", ("<=", PAGE_MS),
-                        f"p50 {median(times):.2f} ms of {len(times)}"
+                        f"p50 {median(times):.2f} ms of {len(times)}" + (f", {cpu[name]:.1f} ms of processor" if name in cpu else "")
                         + (f"; with {sizes[1]:,}: p50 {median(few):.2f}, p99 {percentile(few, 99):.2f} ms" if few else "")))
     return rows
 

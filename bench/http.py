@@ -79,7 +79,7 @@ class Load:
         listed = self.folder / "paths"
         listed.write_text("\n".join(paths) + "\n")
         env = {"PATHS": str(listed), "TOKEN": server.sign_in() if signed_in else "", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{self.seconds}s", "--latency", "-s", str(SCRIPT), f"http://127.0.0.1:{server.port}"]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{self.seconds}s", "--latency", "--timeout", "30s", "-s", str(SCRIPT), f"http://127.0.0.1:{server.port}"]
         before = server.cpu()
         said = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         cpu = server.cpu() - before
