@@ -259,6 +259,9 @@ static void done_launch(struct pb_attempt *attempt, struct pb_step *step)
             pb_attempt_fail(attempt, &step->err);
         return;
     }
+    if (*pb_task_weakness(attempt->task))
+        pb_attempt_say(attempt, 'w', "not walled off from other processes of the node: %s",
+                       pb_task_weakness(attempt->task));
     pb_attempt_watch(attempt);
 }
 

@@ -221,9 +221,31 @@ int pb_box_open(const struct pb_box_user *user, struct pb_box *ret_box, struct p
 {
     enum pb_box_level best = geteuid() == 0 ? PB_BOX_PID_NAMESPACE : PB_BOX_USER_NAMESPACE;
 
-    if (open_at_level(user, best, ret_box, err) == 0)
+    struct pb_error why;
+
+    if (open_at_level(user, best, ret_box, &why) == 0)
         return 0;
-    return open_at_level(user, PB_BOX_PLAIN, ret_box, err);
+    if (open_at_level(user, PB_BOX_PLAIN, ret_box, err) < 0)
+        return -1;
+    (void)snprintf(ret_box->weakness, sizeof(ret_box->weakness), "%s", why.message);
+    return 0;
+}
+
+/* The keeper waits for an order, and ends when there can be none. */
+int pb_box_probe(const struct pb_box_user *user, enum pb_box_level *ret_level,
+                 char ret_weakness[PB_BOX_WEAKNESS_TEXT], struct pb_error *err)
+{
+    struct pb_box box;
+
+    if (pb_box_open(user, &box, err) < 0)
+        return -1;
+    pb_close(&box.control);
+    while (waitpid(box.keeper, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    pb_box_close(&box);
+    *ret_level = box.level;
+    (void)snprintf(ret_weakness, PB_BOX_WEAKNESS_TEXT, "%s", box.weakness);
+    return 0;
 }
 
 int pb_box_become_runner(const struct pb_box_user *user, struct pb_error *err)

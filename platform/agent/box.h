@@ -46,11 +46,14 @@ struct pb_box_user {
     gid_t gid;
 };
 
+enum { PB_BOX_WEAKNESS_TEXT = 200 };
+
 struct pb_box {
     pid_t keeper;
     int pidfd;   /* readable when the keeper is gone */
     int control; /* to the keeper */
     enum pb_box_level level;
+    char weakness[PB_BOX_WEAKNESS_TEXT]; /* PLAIN: why it is no better one; else "" */
 };
 
 struct pb_box_command {
@@ -73,6 +76,9 @@ struct pb_box_report {
 /* The calling process must have one thread. as root or not. */
 int pb_box_open(const struct pb_box_user *user, struct pb_box *ret_box,
                 struct pb_error *err) PB_MUST_CHECK;
+/* What a box is here, tried with one that is thrown away. ret_weakness as above. */
+int pb_box_probe(const struct pb_box_user *user, enum pb_box_level *ret_level,
+                 char ret_weakness[PB_BOX_WEAKNESS_TEXT], struct pb_error *err) PB_MUST_CHECK;
 /* Gives up everything but the runner's user and the right to send signals. Without `switches`: only the small
  * things. No way back. */
 int pb_box_become_runner(const struct pb_box_user *user, struct pb_error *err) PB_MUST_CHECK;

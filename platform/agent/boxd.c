@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/box.h"
 #include "agent/boxd_protocol.h"
 #include "agent/fd_message.h"
 #include "agent/launch_private.h"
@@ -235,6 +236,21 @@ static int kill_process(struct call *call, struct pb_error *err)
     return r;
 }
 
+static int find_box_level(struct call *call, struct pb_error *err)
+{
+    const struct pb_box_user user = {true, call->dirs->runner_uid, call->dirs->task_uid,
+                                     call->dirs->gid};
+    char weakness[PB_BOX_WEAKNESS_TEXT];
+    enum pb_box_level level;
+
+    if (pb_box_probe(&user, &level, weakness, err) < 0)
+        return -1;
+    if (*weakness)
+        pb_log_warn("boxd", "runs cannot be walled off from each other: %s", weakness);
+    call->pid = (pid_t)level;
+    return 0;
+}
+
 static int perform(struct call *call, struct pb_error *err)
 {
     switch ((enum pb_boxd_op)call->request->op) {
@@ -250,6 +266,8 @@ static int perform(struct call *call, struct pb_error *err)
         return kill_process(call, err);
     case PB_BOXD_REMOVE_PROJECT:
         return remove_project(call, err);
+    case PB_BOXD_BOX_LEVEL:
+        return find_box_level(call, err);
     }
     return pb_fail(err, PB_ERROR_INVALID, "request %u is unknown", call->request->op);
 }

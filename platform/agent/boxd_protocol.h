@@ -19,7 +19,8 @@
     X(SPAWN_SHIM, 3, "spawn_shim", 3, 4, true)            \
     X(SPAWN_BROKER, 4, "spawn_broker", 2, 2, true)        \
     X(REMOVE_PROJECT, 5, "remove_project", 0, 0, false)   \
-    X(KILL, 6, "kill", 0, 0, true)
+    X(KILL, 6, "kill", 0, 0, true)                        \
+    X(BOX_LEVEL, 7, "box_level", 0, 0, false)
 
 enum pb_boxd_op {
 #define X(op, number, word, fds_min, fds_max, runner_may) PB_BOXD_##op = number,
@@ -43,7 +44,7 @@ struct pb_boxd_request {
 struct pb_boxd_reply {
     uint32_t version;
     int32_t code; /* enum pb_error_code; 0 = done */
-    int32_t pid;
+    int32_t pid;  /* BOX_LEVEL: enum pb_box_level */
     char reason[40];
     char message[212];
 };

@@ -186,6 +186,7 @@ static void say_ready(const struct pb_shim *shim, const struct pb_error *err)
         pb_json_put_int(&json, "shim", getpid());
         pb_json_put_int(&json, "child", shim->box.keeper);
         pb_json_put_text(&json, "box", pb_box_level_name(shim->box.level));
+        pb_json_put_text(&json, "weakness", shim->box.weakness);
     }
     pb_json_end_object(&json);
     (void)!write(PB_SHIM_FD_READY, pb_buf_string(&text),

@@ -9,8 +9,9 @@
  *   {"version":1,"argv":[…],"env":["NAME=value",…],"cwd":"/…","wall_ms":0,
  *    "kill_grace_ms":5000,"output_max":268435456,"brief":false}
  *
- * ready: {"shim":pid,"start":ticks,"child":pid,"box":"pid_namespace"} or
+ * ready: {"shim":pid,"child":pid,"box":"pid_namespace","weakness":""} or
  *        {"error":"sentence","reason":"name"}
+ * The weakness says why the box is a plain one, if it is.
  *
  * Whoever starts first in a run directory creates `claim` and keeps it locked
  * while it lives; a second one refuses. So a run directory is used once, and

@@ -269,3 +269,18 @@ int pb_spawn_kill(struct pb_spawn *spawn, unsigned slot, pid_t pid, uint64_t sta
     pb_close(&pidfd);
     return 0;
 }
+
+int pb_spawn_box_level(struct pb_spawn *spawn, enum pb_box_level *ret_level, struct pb_error *err)
+{
+    struct pb_boxd_request request = request_of(PB_BOXD_BOX_LEVEL, NULL, PB_SLOT_MIN);
+    const struct pb_box_user ourselves = {.switches = false};
+    char weakness[PB_BOX_WEAKNESS_TEXT];
+    pid_t level;
+
+    if (is_direct(spawn))
+        return pb_box_probe(&ourselves, ret_level, weakness, err);
+    if (ask_boxd(spawn, &request, NULL, 0, &level, err) < 0)
+        return -1;
+    *ret_level = (enum pb_box_level)level;
+    return 0;
+}

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/box.h"
 #include "agent/project_dirs.h"
 #include "base/error.h"
 
@@ -47,6 +48,10 @@ int pb_spawn_broker(struct pb_spawn *spawn, unsigned slot, int listener, int con
 /* SIGKILL, if that process is still the one that was meant and belongs to the slot. */
 int pb_spawn_kill(struct pb_spawn *spawn, unsigned slot, pid_t pid, uint64_t start_time,
                   struct pb_error *err) PB_MUST_CHECK;
+
+/* How well tasks are walled off here, by trying it. */
+int pb_spawn_box_level(struct pb_spawn *spawn, enum pb_box_level *ret_level,
+                       struct pb_error *err) PB_MUST_CHECK;
 
 /* The folder this program lies in, without a slash at its end. */
 int pb_spawn_own_folder(char ret_path[512], struct pb_error *err) PB_MUST_CHECK;

@@ -93,6 +93,20 @@ static bool send_frame(struct pb_supervisor *s, struct pb_buf *frame)
     return sent;
 }
 
+/* The words of docs/protocol.md: with users of its own a project is one step better off. */
+static const char *isolation(struct pb_supervisor *s)
+{
+    bool has_users = s->options.boxd_socket != NULL;
+    enum pb_box_level level = PB_BOX_PLAIN;
+    struct pb_error err;
+
+    if (pb_spawn_box_level(s->spawn, &level, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "supervisor", &err, "how runs are walled off");
+    if (level != PB_BOX_PLAIN)
+        return has_users ? "basic" : "minimal";
+    return has_users ? "minimal" : "none";
+}
+
 void pb_supervisor_say_hello(struct pb_supervisor *s)
 {
     struct pb_message_builder b;
@@ -105,7 +119,7 @@ void pb_supervisor_say_hello(struct pb_supervisor *s)
     pb_json_put_text(&b.json, "name", s->options.node_name);
     pb_json_put_text(&b.json, "version", PB_VERSION);
     pb_json_put_text(&b.json, "boot_id", pb_process_boot_id());
-    pb_json_put_text(&b.json, "isolation", s->options.boxd_socket ? "basic" : "minimal");
+    pb_json_put_text(&b.json, "isolation", isolation(s));
     pb_json_put_text(&b.json, "uid_mode", s->options.boxd_socket ? "root" : "user");
     put_capacity(s, &b.json);
     pb_json_begin_array(&b.json, "projects");

@@ -165,7 +165,7 @@ static int read_ready(int fd, struct pb_buf *text, struct pb_error *err)
     }
 }
 
-static int wait_ready(int fd, struct pb_error *err)
+static int wait_ready(struct pb_task *task, int fd, struct pb_error *err)
 {
     struct pb_json *answer = NULL;
     struct pb_error unread;
@@ -186,14 +186,17 @@ static int wait_ready(int fd, struct pb_error *err)
                              "%s", problem);
     else
         r = 0;
+    if (r == 0)
+        (void)snprintf(task->weakness, sizeof(task->weakness), "%s",
+                       pb_json_text(answer, "weakness", ""));
 out:
     pb_json_free(answer);
     pb_buf_release(&text);
     return r;
 }
 
-static int spawn_once(const struct pb_task_host *host, const struct pb_task *task, int plan,
-                      int listener, bool *ret_was_lost, struct pb_error *err)
+static int spawn_once(const struct pb_task_host *host, struct pb_task *task, int plan, int listener,
+                      bool *ret_was_lost, struct pb_error *err)
 {
     int ready[2];
     int r;
@@ -204,7 +207,7 @@ static int spawn_once(const struct pb_task_host *host, const struct pb_task *tas
     *ret_was_lost = r < 0 && pb_text_equal(err->reason, PB_SPAWN_BOXD_GONE);
     pb_close(&ready[1]); /* or we would never see its end */
     if (r == 0 || *ret_was_lost) {
-        r = wait_ready(ready[0], err);
+        r = wait_ready(task, ready[0], err);
         *ret_was_lost = *ret_was_lost && r < 0 && pb_text_equal(err->reason, PB_TASK_INTERRUPTED);
     }
     pb_close(&ready[0]);
@@ -213,7 +216,7 @@ static int spawn_once(const struct pb_task_host *host, const struct pb_task *tas
 
 /* When poppo-boxd dies in the middle, the other end of the pipe tells whether a shim was started: one that was
  * answers, and if there is none nobody holds it open. */
-static int spawn_shim(const struct pb_task_host *host, const struct pb_task *task,
+static int spawn_shim(const struct pb_task_host *host, struct pb_task *task,
                       const struct pb_task_spec *spec, struct pb_error *err)
 {
     int plan = make_plan(spec, err);
@@ -257,6 +260,11 @@ int pb_task_start(const struct pb_task_host *host, const struct pb_task_spec *sp
     (void)connect_control(task); /* a very short task is over already: then there is exit.json */
     *ret_task = task;
     return 0;
+}
+
+const char *pb_task_weakness(const struct pb_task *task)
+{
+    return task->weakness;
 }
 
 /* ---- adopt ---- */

@@ -104,6 +104,9 @@ struct pb_task_events {
     /* Everything is in the files. Called once; no event follows. Close the task here if you like. */
     void (*ended)(void *arg, const struct pb_task_exit *exit);
 };
+/* Why it is not walled off from other processes of the node; "" when it is, or was found again. */
+const char *pb_task_weakness(const struct pb_task *task);
+
 /* From now on, events on this loop's thread. A task that has ended already reports so soon. */
 int pb_task_watch(struct pb_task *task, struct pb_loop *loop, const struct pb_task_events *events,
                   void *arg, struct pb_error *err) PB_MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "agent/box.h"
 #include "agent/task.h"
 
 struct pb_task {
@@ -14,7 +15,8 @@ struct pb_task {
     struct pb_loop_timer *soon; /* a task that was over before it was watched */
     const struct pb_task_events *events;
     void *arg;
-    bool *was_closed; /* on the stack of a callback in progress */
+    char weakness[PB_BOX_WEAKNESS_TEXT]; /* of its box */
+    bool *was_closed;                    /* on the stack of a callback in progress */
 };
 
 int pb_task_say(struct pb_task *task, const char *word, struct pb_error *err) PB_MUST_CHECK;

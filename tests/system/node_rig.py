@@ -450,8 +450,8 @@ class Node:
         self.procs[name] = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                             cwd="/", start_new_session=True)
 
-    def start_boxd(self):
-        self.spawn("boxd", [self.bin / "poppo-boxd", f"--data-dir={self.data}", f"--run-dir={self.run}",
+    def start_boxd(self, *prefix):
+        self.spawn("boxd", [*prefix, self.bin / "poppo-boxd", f"--data-dir={self.data}", f"--run-dir={self.run}",
                             f"--uid-base={self.uid_base}", "--node-user=nobody"])
         wait_until(lambda: (self.run / "boxd.sock").exists(), "boxd listens")
 

@@ -51,6 +51,7 @@ def test_a_node_says_hello_and_how_it_is(platform, node):
     hello = platform.wait(lambda: next((m for m in platform.messages if m.type == "hello"), None), "hello").body
     assert hello["protocol_min"] == 1 and hello["protocol_max"] == 1
     assert hello["uid_mode"] == ("root" if node.as_root else "user")
+    assert hello["isolation"] in (("basic",) if node.as_root else ("minimal", "none"))
     assert hello["capacity"]["cpus"] >= 1 and hello["capacity"]["memory_bytes"] > 1 << 20
     status = platform.wait(lambda: next((m for m in platform.messages if m.type == "node_status"), None), "status").body
     assert status["disk_free_bytes"] > 0 and status["projects"] == []

@@ -216,6 +216,20 @@ def test_a_helper_that_is_away_is_no_crash_of_the_runner(platform):
         assert platform.wait_running("p2")["restarts"] == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="there is no boxd without root")
+def test_runs_that_cannot_be_walled_off_are_said_in_log_and_hello(platform):
+    """As in a container that keeps CAP_SYS_ADMIN to itself."""
+    for node in nodes(platform, "root"):
+        node.start_boxd("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+        node.start_agent()
+        run_projects(platform, "p1")
+        assert [m.body["isolation"] for m in platform.messages if m.type == "hello"] == ["minimal"]
+        assert "runs cannot be walled off from each other: clone at level pid_namespace: Operation not permitted" in node.logs()
+        attempt = platform.start("p1", driver="command", command=["true"])
+        assert platform.wait_result(attempt)["outcome"] == "succeeded"
+        assert [text.split(":")[0] for text in attempt.texts("w")] == ["not walled off from other processes of the node"]
+
+
 def test_a_runner_that_does_not_stop_is_killed(platform, user_node):
     [row] = run_projects(platform, "p1")
     os.kill(row["pid"], signal.SIGSTOP)
