@@ -42,13 +42,15 @@ def account():
 
 
 class Postgres:
-    """fsync: off is several times faster; tests that pull the plug keep it on. port: listens on 127.0.0.1, too."""
+    """fsync: off is several times faster; tests that pull the plug keep it on. port: listens on 127.0.0.1, too.
+    password: of the user poppo, asked of everybody but us; None = nobody is asked."""
 
-    def __init__(self, fsync=False, port=None):
+    def __init__(self, fsync=False, port=None, password=None):
         self.bin = programs()
         assert self.bin, f"no PostgreSQL {OLDEST} or newer: apt-get install postgresql"
         self.user = account()
         self.port = port or 5432
+        self.name = "poppo"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="poppo-pg-"))
         self.folder.chmod(0o755)
         if self.user:
@@ -63,6 +65,12 @@ class Postgres:
                        "shared_buffers = 16MB\nmax_connections = 60\nautovacuum_naptime = 5s\n"
                        "log_min_messages = warning\nmax_wal_size = 256MB\n")
         self.start()
+        if password:
+            self.sql(f"ALTER USER poppo PASSWORD '{password}'; CREATE USER us SUPERUSER")
+            (self.data / "pg_hba.conf").write_text("local all us trust\nlocal all poppo scram-sha-256\n"
+                                                   "host all poppo 127.0.0.1/32 scram-sha-256\n")
+            self.sql("SELECT pg_reload_conf()")
+            self.name = "us"
 
     @property
     def data(self):
@@ -105,7 +113,7 @@ class Postgres:
     def sql(self, text, name="postgres"):
         """Columns are separated by \\x1f, rows by \\x1e."""
         return self.run("psql", "-X", "-A", "-t", "-q", "-F", "\x1f", "-R", "\x1e", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port, "-U",
-                        "poppo", "-d", name, "-c", text).strip()
+                        self.name, "-d", name, "-c", text).strip()
 
     def create(self, name="poppo"):
         """An empty database; its address."""

@@ -344,12 +344,26 @@ static bool may_try(struct pb_pg *pg, struct pb_error *err)
     return may;
 }
 
-static void note_attempt(struct pb_pg *pg, bool succeeded, const struct pb_error *err)
+/* Where the database is, and why it does not answer, is for the log; once, not for each call. */
+static void note_attempt(struct pb_pg *pg, bool succeeded, struct pb_error *err)
 {
+    bool was_down, is_known;
+
     pthread_mutex_lock(&pg->lock);
+    was_down = pg->is_down;
+    is_known = pg->was_there;
     pg->is_trying = false;
     pg->is_down = !succeeded;
+    pg->was_there = pg->was_there || succeeded;
     pg->retry_at = pb_clock_steady_ms() + RETRY_MS;
+    if (succeeded && was_down)
+        pb_log_info("store", "the database is back");
+    if (!succeeded && is_known) {
+        if (!was_down)
+            pb_log_fail(PB_LOG_WARN, "store", err, "the database cannot be reached");
+        pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
+                       "the database cannot be reached at the moment");
+    }
     if (!succeeded)
         pg->why = *err;
     pthread_mutex_unlock(&pg->lock);

@@ -51,6 +51,7 @@ struct pb_pg {
     atomic_uint trust;
 
     pthread_mutex_t lock; /* guards what follows */
+    bool was_there;       /* once, at least */
     bool is_down;         /* the last attempt failed: one thread at a time tries again, */
     bool is_trying;       /* the others are told `why` at once */
     int64_t retry_at;

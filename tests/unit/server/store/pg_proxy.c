@@ -81,7 +81,7 @@ static bool pass_request(struct pg_proxy *proxy, struct pair *pair)
             return false;
         pair->answer_is_lost = true;
     }
-    return write(pair->server, data, (size_t)len) == len;
+    return send(pair->server, data, (size_t)len, MSG_NOSIGNAL) == len;
 }
 
 static bool pass_answer(struct pg_proxy *proxy, struct pair *pair)
@@ -95,7 +95,7 @@ static bool pass_answer(struct pg_proxy *proxy, struct pair *pair)
     name = memmem(data, (size_t)len, NOW, sizeof(NOW) - 1);
     if (name && atomic_load(&proxy->mode) == PROXY_FUTURE)
         memcpy(name, LATER, sizeof(LATER) - 1);
-    return write(pair->client, data, (size_t)len) == len;
+    return send(pair->client, data, (size_t)len, MSG_NOSIGNAL) == len;
 }
 
 static void look(struct pg_proxy *proxy, const struct pollfd *fds)

@@ -1,0 +1,335 @@
+"""A platform over PostgreSQL: the database dies, hangs, comes back; and both engines say the same."""
+
+import difflib
+import json
+import os
+import pathlib
+import re
+import selectors
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import server_rig
+from postgres import Postgres
+from rig import Installation, free_ports, prefix, until
+from server_rig import Server
+
+PASSWORD = "not-for-anybodys-eyes"
+
+
+class Tunnel:
+    """127.0.0.1 to a server; swallow() lets nothing through any more and breaks nothing."""
+
+    def __init__(self, target):
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.is_void = False
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.listener, selectors.EVENT_READ)
+        self.waker, self.woken = socket.socketpair()
+        self.selector.register(self.woken, selectors.EVENT_READ)
+        self.ends = {}
+        self.is_ended = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.is_ended:
+            for key, _ in self.selector.select():
+                if key.fileobj is self.woken:
+                    self.woken.recv(16)
+                elif key.fileobj is self.listener:
+                    self._take()
+                elif not self.is_void:
+                    self._pass(key.fileobj)
+            if self.is_void:  # keep what was sent in the kernel, as a dead network keeps it nowhere
+                self.woken.recv(16)
+
+    def _take(self):
+        near, _ = self.listener.accept()
+        far = socket.create_connection(self.target)
+        for one, other in ((near, far), (far, near)):
+            self.ends[one] = other
+            self.selector.register(one, selectors.EVENT_READ)
+
+    def _pass(self, end):
+        other = self.ends.get(end)
+        if not other:
+            return
+        try:
+            data = end.recv(1 << 16)
+            if data:
+                other.sendall(data)
+                return
+        except OSError:
+            pass
+        for each in (end, other):
+            self.selector.unregister(each)
+            del self.ends[each]
+            each.close()
+
+    def swallow(self):
+        self.is_void = True
+        self.waker.send(b".")
+
+    def pass_on(self):
+        self.is_void = False
+        self.waker.send(b".")
+
+    def close(self):
+        self.is_ended = True
+        self.pass_on()
+        self.thread.join(10)
+        for each in [self.listener, *self.ends]:
+            each.close()
+
+
+@pytest.fixture
+def plug():
+    """A PostgreSQL whose plug may be pulled: it syncs what it commits."""
+    server = Postgres(fsync=True, port=free_ports())
+    server.create()
+    yield server
+    server.remove()
+
+
+def is_refused_well(answer):
+    """503, when to try again, and why; never a wrong word such as "sign in again"."""
+    assert answer.status == 503, answer
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.json["code"] in ("database_down", "outcome_unknown", "busy"), answer
+    return True
+
+
+def test_the_primary_dies_under_load_and_nothing_acknowledged_is_lost(plug):
+    server = Server(database=plug.address()).start().setup()
+    try:
+        server.project(max_concurrent=4)
+        acknowledged, refused, stop = {}, [], threading.Event()
+
+        def ask(number):
+            while not stop.is_set():
+                answer = server.api("POST", "/api/projects/app/executions", {"title": f"job {number}", "prompt": "x"})
+                if answer.status == 201:
+                    acknowledged[answer.json["id"]] = answer.json["number"]
+                else:
+                    refused.append(answer)
+
+        fences = []
+
+        def join():
+            """The node after a loss of its link: it knows of nothing, what it had is given away again."""
+            joined = server.node()
+            joined.hello()
+            joined.runner()
+            return joined
+
+        def work():
+            link = join()
+            while not stop.is_set():
+                try:
+                    kind, project, body = link.next(timeout=0.5)
+                except server_rig.queue.Empty:
+                    continue
+                except AssertionError:  # closed: the platform cannot read its database
+                    link = until("the node is let in again", lambda: in_again(join))
+                    continue
+                if kind == "attempt_start":
+                    fences.append((body["execution"], body["fence"]))
+                    link.send("attempt_accepted", server_rig.ref(body), project)
+                    link.result(body)
+
+        threads = [threading.Thread(target=ask, args=[n]) for n in range(3)] + [threading.Thread(target=work)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            before = len(acknowledged)
+            until("executions are taken", lambda before=before: len(acknowledged) > before + 10)
+            plug.crash()
+            seen = len(refused)
+            until("the API refuses", lambda seen=seen: len(refused) > seen)
+            assert server.call("GET", "/healthz").status == 200
+            is_refused_well(server.call("GET", "/readyz"))
+            is_refused_well(server.api("GET", "/api/projects"))
+            plug.start()
+            until("the platform is ready by itself", lambda: server.call("GET", "/readyz").status == 200)
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        assert all(is_refused_well(answer) for answer in refused)
+        rows = dict(server_rows(plug, "SELECT id, number FROM executions"))
+        lost = [id for id, number in acknowledged.items() if rows.get(id) != str(number)]
+        assert not lost and len(acknowledged) > 30
+        assert len(fences) == len(set(fences)), "the same right was given twice"
+    finally:
+        server.remove()
+
+
+def in_again(join):
+    try:
+        return join()
+    except (AssertionError, OSError, server_rig.Refused, server_rig.ConnectionClosed):
+        return None
+
+
+def server_rows(postgres, text):
+    return [tuple(row.split("\x1f")) for row in postgres.sql(text, "poppo").split("\x1e") if row]
+
+
+def test_a_network_that_swallows_everything_is_told_within_seconds(plug):
+    tunnel = Tunnel(("127.0.0.1", plug.port))
+    server = Server(database=plug.address(host="127.0.0.1", port=tunnel.port), database_timeout="1s").start().setup()
+    try:
+        server.project()
+        tunnel.swallow()
+        for _ in range(3):
+            began = time.monotonic()
+            is_refused_well(server.api("GET", "/api/executions"))
+            is_refused_well(server.api("POST", "/api/projects/app/stop"))
+            assert time.monotonic() - began < 15
+        began = time.monotonic()
+        assert server.call("GET", "/healthz").status == 200
+        assert time.monotonic() - began < 2
+        tunnel.pass_on()
+        until("the platform is ready by itself", lambda: server.call("GET", "/readyz").status == 200)
+        assert server.ok("GET", "/api/projects/app")["id"] == "app"
+    finally:
+        server.remove()
+        tunnel.close()
+
+
+def test_a_platform_that_starts_before_its_database_waits_for_it(github, messages):
+    plug = Postgres(fsync=False)
+    plug.create()
+    plug.stop()
+    made = Installation(github, messages, database=plug.address())
+    try:
+        made.launcher = made.launch(made.log_path)
+        until("it says what it waits for", lambda: "poppo-platform is started again" in made.log())
+        plug.start()
+        until("it serves", made._serves, 60)
+        assert made.setup().project()["id"]
+    finally:
+        made.remove()
+        plug.remove()
+
+
+def test_the_password_is_in_no_command_line_and_no_log(github, messages):
+    plug = Postgres(password=PASSWORD)
+    plug.create()
+    made = Installation(github, messages)
+    config = made.folder / "settings"
+    address = plug.address().replace("poppo@", f"poppo:{PASSWORD}@")
+    config.write_text(f"database = {address}\n")
+    made.settings["config"] = config
+    try:
+        made.start().setup().project()
+        lines = [pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in made.processes()]
+        assert len(lines) >= 4 and not any(PASSWORD.encode() in line for line in lines)
+        assert "database=postgresql://poppo@" in made.log() and PASSWORD not in made.log()
+        made.stop()
+        secret = made.folder / "password"
+        secret.write_text(PASSWORD + "\n")
+        config.write_text(f"database = {plug.address()}\ndatabase_password_file = {secret}\n")
+        made.start()
+        secret.write_text("wrong\n")
+        made.stop()
+        assert "password authentication failed" in serve_once(made)
+        assert PASSWORD not in made.log()
+    finally:
+        made.remove()
+        plug.remove()
+
+
+def serve_once(made):
+    """Starts the server alone, as its own user; its last words."""
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in made.settings.items()]
+    ended = subprocess.run([str(prefix() / "bin/poppo-platform"), "serve", *words], capture_output=True, text=True, timeout=30,
+                           env={"HOME": str(made.folder)}, cwd="/", user="poppo" if os.geteuid() == 0 else None)
+    return ended.stderr
+
+
+def test_a_password_on_the_command_line_is_refused():
+    ended = subprocess.run([str(prefix() / "bin/poppo-platform"), "serve", f"--database=postgresql://poppo:{PASSWORD}@/x"],
+                           capture_output=True, text=True, timeout=30, env={"HOME": "/tmp"})
+    assert ended.returncode == 2 and "database_password_file" in ended.stderr and PASSWORD not in ended.stderr
+
+
+# -- the same on both -----------------------------------------------------------------------------------------
+
+NAMES = ["Zeta", "alpha", "beta", "Ärger", "ärger", "日本語", "_x", "a b", "A-B", "a%b", "10", "9", "ﬁ", "İ", "ß"]
+
+
+def play(server):
+    """The same story everywhere; what was answered, in order."""
+    said = []
+
+    def ask(method, path, body=None, keep=True):
+        answer = server.api(method, path, body)
+        if keep:
+            said.append((method, path if keep is True else keep, answer.status, answer.json if answer.body else None))
+        return answer.json if answer.body else None
+
+    def pages(path):
+        cursor, turn = None, 0
+        while turn == 0 or cursor:
+            joint = "&" if "?" in path else "?"
+            page = ask("GET", f"{path}{joint}limit=4" + (f"&cursor={cursor}" if cursor else ""), keep=f"{path} page {turn}")
+            cursor, turn = page["next_cursor"], turn + 1
+
+    for number, name in enumerate(NAMES):
+        ask("POST", "/api/projects", {"id": f"p{number}", "name": name, "github_owner": "octo", "github_repo": f"r{number}",
+                                      "driver": "noop"})
+    ask("POST", "/api/projects", {"id": "p0", "github_owner": "octo", "github_repo": "other"})
+    ask("POST", "/api/projects", {"id": "again", "github_owner": "OCTO", "github_repo": "R0"})
+    # What the platform finds out by itself is found out before anything is listed.
+    until("each project has been looked at", lambda: all(
+        project["health"] == "misconfigured" for project in server.ok("GET", "/api/projects?limit=50&status=active")["items"]))
+    for project in ("p0", "p1"):
+        for number in range(9):
+            ask("POST", f"/api/projects/{project}/executions", {"title": f"{NAMES[number]} 100%_{number}", "prompt": "x"}, keep=False)
+    ask("PUT", "/api/projects/p0/env", {"items": [{"key": "B", "value": "1"}, {"key": "A", "value": "日本"}, {"key": "_", "value": ""}]})
+    ask("POST", "/api/projects/p2/stop")
+    ask("DELETE", "/api/projects/p3")
+    listed = server.ok("GET", "/api/executions?project=p1&limit=50")["items"]
+    for execution in listed[:3]:
+        ask("POST", f"/api/executions/{execution['id']}/cancel", keep=False)
+    for path in ("/api/projects", "/api/projects?q=%C3%A4rger", "/api/projects?q=a%25", "/api/projects?q=A", "/api/executions",
+                 "/api/executions?project=p1", "/api/executions?status=cancelled,queued", "/api/executions?project=p0&status=queued",
+                 "/api/executions?q=100%25_", "/api/executions?q=ALPHA"):
+        pages(path)
+    for path in ("/api/projects/p0", "/api/projects/p0/env", "/api/projects/absent", "/api/executions/absent", "/api/stats", "/api/queue",
+                 "/api/projects?cursor=nonsense", "/api/executions?cursor=MTAwMAo", "/api/nodes", "/api/me"):
+        ask("GET", path)
+    return said
+
+
+def without_chance(said):
+    """Times, ids and tokens differ between any two runs; each becomes the order of its first appearance."""
+    seen = {}
+
+    def name(match):
+        return seen.setdefault(match[0], f"<{len(seen)}>")
+
+    text = json.dumps(said, ensure_ascii=False, indent=1)
+    text = re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", name, text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>", text)
+    return re.sub(r'("next_cursor": )"[^"]*"', r'\1"<cursor>"', text)
+
+
+def test_the_same_requests_are_answered_the_same(postgres):
+    told = []
+    for engine in (None, postgres):
+        server_rig.engine = engine
+        server = Server().start().setup()
+        try:
+            told.append(without_chance(play(server)).splitlines())
+        finally:
+            server.remove()
+    assert len(told[0]) > 1000
+    assert list(difflib.unified_diff(*told, lineterm="")) == []
