@@ -128,6 +128,40 @@ TEST(our_own_migrations_apply_and_their_keys_hold)
     assert_string_equal(t->err.reason, "foreign_key");
 }
 
+/* The data model everybody was promised: more columns and tables may stand beside these, none may go. */
+TEST(the_planned_tables_and_columns_are_there)
+{
+    static const char *const PLANNED[] = {
+        "SELECT id, name, github_owner, github_repo, working_directory, status, created_at, "
+        "updated_at FROM projects",
+        "SELECT id, project_id, key, value, encrypted FROM project_env_vars",
+        "SELECT id, project_id, issue_number, status, started_at, completed_at, logs "
+        "FROM executions",
+        "SELECT id, username, password_hash, role, created_at FROM users",
+    };
+    static const char ROWS[] =
+        "INSERT INTO projects (id, name, github_owner, github_repo, created_at, updated_at, "
+        "github_api_url, poll_interval_ms, wall_ms, silence_ms) "
+        "VALUES ('p', 'P', 'o', 'r', 1, 1, 'u', 1, 1, 1);"
+        "INSERT INTO users (username, password_hash, created_at) VALUES ('u', 'h', 1);"
+        "INSERT INTO project_env_vars (project_id, key) VALUES ('p', 'K')";
+    struct bare *t = *state;
+
+    assert_ok(pb_schema_apply(t->db, PB_MIGRATIONS, PB_MIGRATION_COUNT, "1.0", 1, &t->err),
+              &t->err);
+    for (size_t i = 0; i < COUNT(PLANNED); i++)
+        assert_ok(pb_db_script(t->db, PLANNED[i], &t->err), &t->err);
+    assert_ok(pb_db_script(t->db, ROWS, &t->err), &t->err);
+    assert_int_equal(number(t, "SELECT count(*) FROM projects WHERE status = 'active'"), 1);
+    assert_int_equal(number(t, "SELECT count(*) FROM users WHERE role = 'user'"), 1);
+    assert_int_equal(number(t, "SELECT count(*) FROM project_env_vars WHERE encrypted = 0"), 1);
+    assert_refused(pb_db_script(t->db,
+                                "INSERT INTO users (username, password_hash, created_at) "
+                                "VALUES ('u', 'h', 1)",
+                                &t->err),
+                   &t->err, PB_ERROR_CONFLICT);
+}
+
 #define WITH_DB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -139,6 +173,7 @@ int main(void)
         WITH_DB(a_failing_migration_leaves_nothing_of_itself),
         WITH_DB(an_unknown_token_is_refused),
         WITH_DB(our_own_migrations_apply_and_their_keys_hold),
+        WITH_DB(the_planned_tables_and_columns_are_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
