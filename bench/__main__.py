@@ -23,7 +23,6 @@ class Setting:
         self.place = arguments.place.resolve()
         self.prefix = self.place / "prefix"
         self.brief = arguments.brief
-        self.database = arguments.database
         self.run = None  # a folder for the files of this run
 
     def say(self, text):
@@ -36,7 +35,6 @@ def read_arguments():
     parser.add_argument("--place", type=pathlib.Path, required=True,
                         help="folder with prefix/ (an installation), node, peers/, programs/; stores are kept there")
     parser.add_argument("--brief", action="store_true", help="a look in a minute or two: fewer and shorter rounds, smaller stores")
-    parser.add_argument("--database", metavar="URL", help="dispatch: a PostgreSQL database for this run alone")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="the figures for programs")
     parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="the table for bench/README.md")
     arguments = parser.parse_args()
@@ -61,7 +59,7 @@ def measure(setting, name):
         return bench.run(setting)
     except Exception as problem:  # whatever it is, it belongs into the report
         print(traceback.format_exc(), *last_words(setting.run), sep="\n", file=sys.stderr)
-        return [report.Row(f"{name} could not be measured", None, "", (">=", 1), f"{type(problem).__name__}: {problem}")]
+        return [report.Row(f"{name} could not be measured", None, "", (">=", 1), f"{type(problem).__name__}: {str(problem)[:200]}")]
     finally:
         shutil.rmtree(setting.run, ignore_errors=True)
 

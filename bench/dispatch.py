@@ -4,6 +4,7 @@ Twice: with a node in this process that answers at once, which shows the platfor
 link and one runner for each project, which run the `noop` driver (no process, one line).
 """
 
+import importlib.util
 import json
 import os
 import selectors
@@ -250,11 +251,10 @@ def with_daemon(platform, count):
         daemon.stop()
 
 
-def on_fresh(setting, measure, count):
+def on_fresh(setting, measure, count, database):
     folder = temporary(setting.run)
     own(folder)
-    settings = {"database": setting.database} if setting.database else {}
-    platform = Platform(setting.prefix, folder, **settings)
+    platform = Platform(setting.prefix, folder, **({"database": database} if database else {}))
     try:
         platform.start()
         platform.sign_in()
@@ -263,18 +263,37 @@ def on_fresh(setting, measure, count):
         platform.stop()
 
 
-def run(setting):
-    engine = "postgresql" if setting.database else "sqlite"
-    count = 600 if setting.brief else 6000
-    alone = on_fresh(setting, platform_alone, count)
-    real = on_fresh(setting, with_daemon, count) if not setting.database else None
+def rows_of(engine, count, alone, real):
     target = (">=", PER_SECOND[engine])
-    rows = [Row(f"{engine}: no-op executions, platform alone", alone["rate"], "/s", target,
+    return [Row(f"{engine}: no-op executions, platform alone", alone["rate"], "/s", target,
                 f"{alone['cpu']:.0f} us of processor each, {count} of them"),
             Row(f"{engine}: attempts given up although the node had answered", alone["lost"], "", ("<=", 0)),
             Row(f"{engine}: asked for until given to the node, p50", median(alone["single"]), "ms", None,
-                f"p99 {percentile(alone['single'], 99):.1f} ms; one at a time")]
-    if real:
-        rows.append(Row(f"{engine}: no-op executions, with the node daemon", real["rate"], "/s", target,
-                        f"{real['cpu']:.0f} us of processor each in the platform, {real['node_cpu']:.0f} us in the node"))
-    return rows
+                f"p99 {percentile(alone['single'], 99):.1f} ms; one at a time"),
+            Row(f"{engine}: no-op executions, with the node daemon", real["rate"], "/s", target,
+                f"{real['cpu']:.0f} us of processor each in the platform, {real['node_cpu']:.0f} us in the node")]
+
+
+def own_postgres(root):
+    """The tests' way to a PostgreSQL of one's own; it writes to disk here."""
+    spec = importlib.util.spec_from_file_location("postgres", root / "tests" / "system" / "postgres.py")
+    postgres = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(postgres)
+    return postgres.Postgres(fsync=True)
+
+
+def on_postgres(setting, count):
+    server = own_postgres(setting.root)
+    try:
+        alone = on_fresh(setting, platform_alone, count, server.create("alone"))
+        return rows_of("postgresql", count, alone, on_fresh(setting, with_daemon, count, server.create("real")))
+    finally:
+        server.remove()
+
+
+def run(setting):
+    count = 600 if setting.brief else 6000
+    setting.say("SQLite")
+    rows = rows_of("sqlite", count, on_fresh(setting, platform_alone, count, None), on_fresh(setting, with_daemon, count, None))
+    setting.say("PostgreSQL")
+    return rows + on_postgres(setting, count)

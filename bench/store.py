@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import time
 
-from bench.processes import Platform, own
+from bench.processes import Platform, own, temporary
 
 MINUTE = 60_000
 YEAR = 365 * 24 * 60 * MINUTE
@@ -43,15 +43,6 @@ def ulid(ms, rng):
 
 def project_id(number):
     return f"p{number:05}"
-
-
-def key_of(*words):
-    """Changes with the migrations and with what this file writes."""
-    here = pathlib.Path(__file__)
-    digest = hashlib.sha256(repr(words).encode() + here.read_bytes())
-    for migration in sorted((here.parents[1] / "platform" / "server" / "store" / "migrations").glob("*.sql")):
-        digest.update(migration.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 class Fill:
@@ -150,25 +141,36 @@ def to_wal(path):
         db.execute("PRAGMA journal_mode = WAL").fetchall()
 
 
-def store(setting, projects, executions, status="active", driver="claude", command=None):
-    """The folder with a filled store of that size; made if it is not there. A platform's `folder` is a copy of it."""
-    name = f"{projects}-{executions}-{key_of(projects, executions, status, driver, command)}"
-    folder = setting.place / "stores" / name
-    if (folder / "done").exists():
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o755)
-    own(folder)
-    setting.say(f"making a store of {projects:,} projects and {executions:,} executions")
+def fresh(setting, folder):
+    """An empty store with an administrator in this folder, as this build of the server makes it; gives what its schema is."""
     platform = Platform(setting.prefix, folder)
     platform.start()
     platform.sign_in()
     platform.stop()
-    Fill(projects, executions, status, driver, command).write(platform.database)
-    to_wal(platform.database)
     platform.log_path.unlink()
-    (folder / "done").touch()
-    own(folder)
+    with contextlib.closing(sqlite3.connect(platform.database)) as db:
+        return platform.database, repr(db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall())
+
+
+def store(setting, projects, executions, status="active", driver="claude", command=None):
+    """The folder with a filled store of that size, made if it is not there: for each schema, and each version of this file,
+    another one. A platform's `folder` is a copy of it."""
+    base = temporary(setting.run)
+    own(base)
+    database, schema = fresh(setting, base)
+    words = (projects, executions, status, driver, command, schema)
+    key = hashlib.sha256(repr(words).encode() + pathlib.Path(__file__).read_bytes()).hexdigest()[:12]
+    folder = setting.place / "stores" / f"{projects}-{executions}-{key}"
+    if not (folder / "done").exists():
+        setting.say(f"making a store of {projects:,} projects and {executions:,} executions")
+        Fill(projects, executions, status, driver, command).write(database)
+        to_wal(database)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(exist_ok=True)
+        shutil.copytree(base, folder)
+        (folder / "done").touch()
+        own(folder)
+    shutil.rmtree(base)
     return folder
 
 

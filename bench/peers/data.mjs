@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 
 const reasons = JSON.parse(process.env.REASONS);
 const secret = randomBytes(32);
+const PRIORITIES = ['low', 'normal', 'high', 'critical']; // from -1
 const FINAL = new Set(['succeeded', 'failed', 'timed_out', 'budget_exhausted', 'cancelled']);
 
 const db = new Database(process.env.DATABASE);
@@ -15,7 +16,9 @@ db.pragma('mmap_size = 268435456');
 db.pragma('temp_store = MEMORY');
 
 const select = `
-  SELECT e.*, p.name AS project_name, p.github_owner, p.github_repo, w.url AS issue_url
+  SELECT e.*, p.name AS project_name, p.github_owner, p.github_repo, w.url AS issue_url,
+    (SELECT coalesce(sum(a.ended_at - a.started_at), 0) FROM attempts AS a WHERE a.execution_id = e.id) AS active_ms,
+    (SELECT max(a.started_at) FROM attempts AS a WHERE a.execution_id = e.id AND a.ended_at IS NULL) AS active_since
   FROM executions AS e JOIN projects AS p ON p.id = e.project_id LEFT JOIN work_items AS w ON w.id = e.work_item_id`;
 const order = 'ORDER BY e.created_at DESC, e.id DESC LIMIT ?';
 const statements = {
@@ -65,6 +68,9 @@ function view(row) {
     trigger: row.trigger,
     requested_by: row.requested_by,
     driver: row.driver,
+    priority: PRIORITIES[row.priority + 1],
+    deadline_at: time(row.deadline_at),
+    labels: row.labels === null ? [] : JSON.parse(row.labels),
     queued_reason: null,
     reason: reason(row),
     summary: row.summary,
@@ -91,6 +97,8 @@ function view(row) {
     created_at: time(row.created_at),
     started_at: time(row.started_at),
     completed_at: time(row.completed_at),
+    active_ms: row.active_ms,
+    active_since: time(row.active_since),
     updated_at: time(row.updated_at),
   };
 }

@@ -23,6 +23,9 @@ const execution = object({
   trigger: text,
   requested_by: textOrNull,
   driver: text,
+  priority: text,
+  deadline_at: textOrNull,
+  labels: { type: 'array', items: text },
   queued_reason: { type: 'null' },
   reason: { ...object({ kind: text, en: text, ja: text, next: sentence, detail: textOrNull }), nullable: true },
   summary: textOrNull,
@@ -44,6 +47,8 @@ const execution = object({
   created_at: text,
   started_at: textOrNull,
   completed_at: textOrNull,
+  active_ms: integer,
+  active_since: textOrNull,
   updated_at: text,
 });
 const pageSchema = { response: { 200: object({ items: { type: 'array', items: execution }, next_cursor: textOrNull }) } };

@@ -5,9 +5,11 @@ import random
 import struct
 import sys
 
+import pytest
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from bench import node, report, store  # noqa: E402
+from bench import http, node, report, store  # noqa: E402
 
 
 def test_a_target_is_reached_on_it_and_missed_beside_it():
@@ -87,3 +89,13 @@ def test_a_fill_counts_what_it_writes():
     assert len({row[0] for row in rows}) == 250
     assert all(fill.counts[project, status] == sum(row[1] == project and row[3] == status for row in rows)
                for project, status in fill.counts)
+
+
+def test_a_peer_may_say_less_but_nothing_else():
+    ours = {"items": [{"id": "a", "labels": [], "usage": {"calls": 1, "turns": 2}}], "next_cursor": "x"}
+    less = {"items": [{"id": "a", "usage": {"calls": 1}}], "next_cursor": "y"}
+    assert sorted(http.lacks(ours, less, "")) == ["items.labels", "items.usage.turns"]
+    for wrong in ({"items": [{"id": "b"}], "next_cursor": "x"}, {"items": [], "next_cursor": "x"},
+                  {"items": ours["items"], "next_cursor": None}, {"items": [{"id": "a", "extra": 1}], "next_cursor": "x"}):
+        with pytest.raises(AssertionError):
+            http.lacks(ours, wrong, "")
