@@ -91,7 +91,6 @@ void pb_attempt_write_facts(struct pb_attempt *attempt);
 /* ---- attempt_steps.c ---- */
 
 void pb_attempt_prepare(struct pb_attempt *attempt);
-void pb_attempt_launch(struct pb_attempt *attempt); /* driver's command → task */
 void pb_attempt_publish(struct pb_attempt *attempt);
 void pb_attempt_recover_env(struct pb_attempt *attempt); /* then finds its process again */
 void pb_attempt_register_again(struct pb_attempt *attempt);

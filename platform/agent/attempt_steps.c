@@ -14,6 +14,8 @@
 
 enum { KILL_GRACE_MS = 5000, RESERVE_BYTES = 3 << 20, INTERRUPTED_MAX = 3 };
 
+static void launch(struct pb_attempt *attempt);
+
 static void start(struct pb_attempt *attempt, struct pb_step *step, struct pb_error *err)
 {
     if (!step || pb_step_start(step, &attempt->step, err) < 0)
@@ -216,7 +218,7 @@ static void done_prepare(struct pb_attempt *attempt, struct pb_step *step)
         pb_attempt_fail(attempt, &step->err);
         return;
     }
-    pb_attempt_launch(attempt);
+    launch(attempt);
 }
 
 void pb_attempt_prepare(struct pb_attempt *attempt)
@@ -299,7 +301,7 @@ static int build(struct pb_attempt *attempt, struct pb_step *step, struct pb_err
     return step->spec.rundir ? 0 : pb_fail(err, PB_ERROR_LIMITED, "no memory");
 }
 
-void pb_attempt_launch(struct pb_attempt *attempt)
+static void launch(struct pb_attempt *attempt)
 {
     struct pb_step *step = NULL;
     struct pb_error err;

@@ -181,6 +181,12 @@ static int wait_settled(int control, struct pb_error *err)
     return pb_fail_errno(err, "make the box");
 }
 
+static void close_box(struct pb_box *box)
+{
+    pb_close(&box->pidfd);
+    pb_close(&box->control);
+}
+
 static int open_at_level(const struct pb_box_user *user, enum pb_box_level level,
                          struct pb_box *ret_box, struct pb_error *err)
 {
@@ -210,7 +216,7 @@ static int open_at_level(const struct pb_box_user *user, enum pb_box_level level
         pb_box_kill(&box);
         while (waitpid(box.keeper, NULL, 0) < 0 && errno == EINTR)
             continue;
-        pb_box_close(&box);
+        close_box(&box);
         return pb_fail_in(err, "level %s", LEVELS[level]);
     }
     *ret_box = box;
@@ -242,7 +248,7 @@ int pb_box_probe(const struct pb_box_user *user, enum pb_box_level *ret_level,
     pb_close(&box.control);
     while (waitpid(box.keeper, NULL, 0) < 0 && errno == EINTR)
         continue;
-    pb_box_close(&box);
+    close_box(&box);
     *ret_level = box.level;
     (void)snprintf(ret_weakness, PB_BOX_WEAKNESS_TEXT, "%s", box.weakness);
     return 0;
@@ -345,10 +351,4 @@ int pb_box_finish(struct pb_box *box, struct pb_box_report *ret_report, struct p
     }
     *ret_report = report;
     return 0;
-}
-
-void pb_box_close(struct pb_box *box)
-{
-    pb_close(&box->pidfd);
-    pb_close(&box->control);
 }

@@ -92,6 +92,5 @@ void pb_box_kill(struct pb_box *box);
 /* After box->control or box->pidfd became readable: waits for the keeper's end (soon) and says how it went. */
 int pb_box_finish(struct pb_box *box, struct pb_box_report *ret_report,
                   struct pb_error *err) PB_MUST_CHECK;
-void pb_box_close(struct pb_box *box);
 
 #endif

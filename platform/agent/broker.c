@@ -24,7 +24,7 @@ static void free_attempt(struct pb_broker_attempt *attempt)
     free(attempt);
 }
 
-struct pb_broker_attempt *pb_broker_find(struct pb_broker *broker, const char *name)
+static struct pb_broker_attempt *find_attempt(struct pb_broker *broker, const char *name)
 {
     struct pb_broker_attempt *attempt = broker->attempts;
 
@@ -120,7 +120,7 @@ int pb_broker_register(struct pb_broker *broker, const char *name, const char *d
 
     if (check_texts(name, dummy, key, base_url, err) < 0)
         return -1;
-    known = pb_broker_find(broker, name);
+    known = find_attempt(broker, name);
     attempt = known ? known : new_attempt(broker, name, err);
     if (!attempt)
         return -1;

@@ -43,7 +43,6 @@ struct pb_broker {
 
 /* The attempt whose dummy key this is; every attempt is compared, in constant time. */
 struct pb_broker_attempt *pb_broker_find_dummy(struct pb_broker *broker, const char *dummy);
-struct pb_broker_attempt *pb_broker_find(struct pb_broker *broker, const char *name);
 /* What the control socket asks for. `usage_fd` is taken over on success. */
 int pb_broker_register(struct pb_broker *broker, const char *name, const char *dummy,
                        const char *key, const char *base_url, int usage_fd,

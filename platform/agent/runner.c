@@ -92,13 +92,32 @@ void pb_runner_begin_waiting(struct pb_runner *runner)
     }
 }
 
+static void tell(struct pb_runner *runner, const struct pb_buf *text)
+{
+    struct pb_error err;
+
+    if (runner->control >= 0 && !pb_buf_failed(text) &&
+        pb_fd_message_send(runner->control, text->data, text->len, NULL, 0, &err) < 0)
+        pb_log_fail(PB_LOG_DEBUG, "runner", &err, "the supervisor does not listen");
+}
+
+static void tell_working(struct pb_runner *runner)
+{
+    struct pb_buf text;
+
+    pb_buf_init(&text, 256);
+    pb_buf_format(&text, "{\"op\":\"working\",\"attempts\":%zu}", pb_runner_working(runner));
+    tell(runner, &text);
+    pb_buf_release(&text);
+}
+
 int pb_runner_add(struct pb_runner *runner, struct pb_attempt *attempt, struct pb_error *err)
 {
     if (runner->attempt_count == PB_RUNNER_ATTEMPTS_MAX)
         return pb_fail_reason(err, PB_ERROR_LIMITED, "busy", "more than %d attempts",
                               PB_RUNNER_ATTEMPTS_MAX);
     runner->attempts[runner->attempt_count++] = attempt;
-    pb_runner_changed(runner);
+    tell_working(runner);
     return 0;
 }
 
@@ -121,7 +140,7 @@ static void on_closed(void *arg, struct pb_attempt *attempt)
     }
     pb_attempt_free(attempt);
     pb_runner_begin_waiting(runner);
-    pb_runner_changed(runner);
+    tell_working(runner);
     check_drained(runner);
 }
 
@@ -144,31 +163,12 @@ static bool is_busy(void *arg)
 
 /* ---- the supervisor ---- */
 
-static void tell(struct pb_runner *runner, const struct pb_buf *text)
-{
-    struct pb_error err;
-
-    if (runner->control >= 0 && !pb_buf_failed(text) &&
-        pb_fd_message_send(runner->control, text->data, text->len, NULL, 0, &err) < 0)
-        pb_log_fail(PB_LOG_DEBUG, "runner", &err, "the supervisor does not listen");
-}
-
 static void say_ready(struct pb_runner *runner)
 {
     struct pb_buf text;
 
     pb_buf_init(&text, 64);
     pb_buf_text(&text, "{\"op\":\"ready\"}");
-    tell(runner, &text);
-    pb_buf_release(&text);
-}
-
-void pb_runner_changed(struct pb_runner *runner)
-{
-    struct pb_buf text;
-
-    pb_buf_init(&text, 256);
-    pb_buf_format(&text, "{\"op\":\"working\",\"attempts\":%zu}", pb_runner_working(runner));
     tell(runner, &text);
     pb_buf_release(&text);
 }
@@ -386,7 +386,7 @@ int pb_runner_run(const struct pb_runner_settings *settings, int control, struct
     pb_log_info("runner", "project=%s slot=%u ready, attempts=%zu", settings->project,
                 settings->slot, runner->attempt_count);
     say_ready(runner);
-    pb_runner_changed(runner);
+    tell_working(runner);
     pb_loop_run(runner->loop);
     if (runner->attempt_count > 0)
         _exit(0); /* steps may be at work in threads; all that matters is in the journal */

@@ -55,7 +55,6 @@ int pb_runner_add(struct pb_runner *runner, struct pb_attempt *attempt,
                   struct pb_error *err) PB_MUST_CHECK;
 /* Lets attempts begin whose item nobody works on. */
 void pb_runner_begin_waiting(struct pb_runner *runner);
-void pb_runner_changed(struct pb_runner *runner); /* tells the supervisor how it stands */
 
 /* ---- runner_link.c ---- */
 

@@ -223,6 +223,17 @@ int pb_step_ask(struct pb_step *step, const char *purpose, struct pb_error *err)
     return r;
 }
 
+/* One more value that is not for the log of this attempt. */
+static void hide(struct pb_step *step, const char *secret)
+{
+    struct pb_error err;
+
+    pb_log_hide(secret);
+    if (*secret && pb_mask_add(step->attempt->mask, secret, &err) < 0)
+        pb_log_fail(PB_LOG_WARN, "attempt", &err, "attempt=%s cannot hide a value",
+                    step->attempt->plan->name);
+}
+
 int pb_step_credential(struct pb_step *step, const char *purpose,
                        struct pb_credential *ret_credential, struct pb_error *err)
 {
@@ -230,7 +241,7 @@ int pb_step_credential(struct pb_step *step, const char *purpose,
         return -1;
     if (!step->credential.secret || !step->credential.username)
         return pb_fail(err, PB_ERROR_LIMITED, "no memory");
-    pb_step_hide(step, step->credential.secret);
+    hide(step, step->credential.secret);
     *ret_credential = step->credential;
     step->credential = (struct pb_credential){0};
     return 0;
@@ -268,16 +279,6 @@ const char *pb_step_attempt_dir(const struct pb_step *step)
 bool pb_step_cancelled(const struct pb_step *step)
 {
     return atomic_load(&step->is_cancelled);
-}
-
-void pb_step_hide(struct pb_step *step, const char *secret)
-{
-    struct pb_error err;
-
-    pb_log_hide(secret);
-    if (*secret && pb_mask_add(step->attempt->mask, secret, &err) < 0)
-        pb_log_fail(PB_LOG_WARN, "attempt", &err, "attempt=%s cannot hide a value",
-                    step->attempt->plan->name);
 }
 
 struct pb_mask *pb_step_mask(const struct pb_step *step)

@@ -44,8 +44,6 @@ int pb_step_credential(struct pb_step *step, const char *purpose,
                        struct pb_credential *ret_credential, struct pb_error *err) PB_MUST_CHECK;
 void pb_credential_release(struct pb_credential *credential); /* wipes; a zeroed one is fine */
 
-/* Hides one more value from the log of this attempt. */
-void pb_step_hide(struct pb_step *step, const char *secret);
 /* Everything hidden so far, to search what is about to be published for it; borrowed, any thread. */
 struct pb_mask *pb_step_mask(const struct pb_step *step);
 

@@ -158,7 +158,7 @@ void pb_usage_write(struct pb_buf *buf, const struct pb_usage_call *call)
     pb_buf_char(buf, '\n');
 }
 
-int pb_usage_add_line(struct pb_usage *usage, const char *line, size_t len, struct pb_error *err)
+static int add_line(struct pb_usage *usage, const char *line, size_t len, struct pb_error *err)
 {
     struct pb_json *call = pb_json_parse(line, len, err);
 
@@ -216,8 +216,7 @@ int pb_usage_add_file(struct pb_usage *usage, int dirfd, const char *path, int64
         end = memchr(buf.data + done, '\n', buf.len - done);
         if (!end)
             break;
-        if (pb_usage_add_line(usage, buf.data + done, (size_t)(end - buf.data) - done, &ignored) <
-            0)
+        if (add_line(usage, buf.data + done, (size_t)(end - buf.data) - done, &ignored) < 0)
             bad++;
     }
     *offset += (int64_t)done;

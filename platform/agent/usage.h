@@ -64,9 +64,6 @@ void pb_usage_reader_release(struct pb_usage_reader *reader);
 
 /* One line of usage.jsonl, with its newline. */
 void pb_usage_write(struct pb_buf *buf, const struct pb_usage_call *call);
-/* Adds one such line (newline optional); INVALID when it is none. */
-int pb_usage_add_line(struct pb_usage *usage, const char *line, size_t len,
-                      struct pb_error *err) PB_MUST_CHECK;
 /* Adds the whole lines of the file from *offset on and moves *offset behind them. No file yet is
  * success. A line that cannot be read is skipped and counted in *ret_bad (may be NULL). */
 int pb_usage_add_file(struct pb_usage *usage, int dirfd, const char *path, int64_t *offset,

@@ -66,7 +66,8 @@ int pb_workspace_wrap_up(struct pb_step *step, const struct pb_workspace *worksp
 int pb_workspace_remove_trees(const struct pb_task_host *host, const char *one, const char *other,
                               bool (*should_stop)(void *arg), void *arg,
                               struct pb_error *err) PB_MUST_CHECK;
-/* Removes a work item's clone and HOME (as the task user). Missing is success. */
+/* Removes a work item's clone and HOME (as the task user). Missing is success. For the collector of old workspaces
+ * that is to come. */
 int pb_workspace_remove(const struct pb_task_host *host, const char *item,
                         struct pb_error *err) PB_MUST_CHECK;
 

@@ -221,16 +221,6 @@ void pb_config_free(struct pb_config *config)
     free(config);
 }
 
-int pb_config_set(struct pb_config *config, const char *name, const char *value,
-                  struct pb_error *err)
-{
-    size_t index;
-
-    if (!find(config, name, &index))
-        return pb_fail_field(err, name, "no setting is called '%s'", name);
-    return set(config, index, value, FROM_COMMAND_LINE, err);
-}
-
 /* ---- file ---- */
 
 static char *trim(char *text)
@@ -420,22 +410,5 @@ void pb_config_help(const struct pb_config *config, struct pb_buf *buf)
         if (row->otherwise[0] && !row->secret)
             pb_buf_format(buf, " (%s)", row->otherwise);
         pb_buf_char(buf, '\n');
-    }
-}
-
-void pb_config_reference(const struct pb_config *config, struct pb_buf *buf)
-{
-    pb_buf_text(buf, "| setting | kind | default | a change counts | meaning |\n"
-                     "|---|---|---|---|---|\n");
-    for (size_t i = 0; i < config->count; i++) {
-        const struct pb_setting *row = &config->rows[i];
-
-        pb_buf_format(buf, "| `%s` | %s | ", row->name,
-                      row->kind == PB_SETTING_BOOLEAN ? "true or false" : KINDS[row->kind]);
-        if (row->otherwise[0] && !row->secret)
-            pb_buf_format(buf, "`%s`", row->otherwise);
-        pb_buf_format(buf, " | %s | %s |\n",
-                      row->change == PB_SETTING_RELOAD ? "on reload" : "after a restart",
-                      row->help);
     }
 }

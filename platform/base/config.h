@@ -43,8 +43,6 @@ int pb_config_read_environment(struct pb_config *config, struct pb_error *err) P
 /* Takes the options it knows out of argv; a boolean needs no value (--webhooks, --no-webhooks); what is left stays in argv[1..*argc-1]. */
 int pb_config_read_arguments(struct pb_config *config, int *argc, char **argv,
                              struct pb_error *err) PB_MUST_CHECK;
-int pb_config_set(struct pb_config *config, const char *name, const char *value,
-                  struct pb_error *err) PB_MUST_CHECK;
 
 /* A name that is no row is our mistake: the process ends. Durations: "10s", "5m", "2h", "250ms"; bytes: "64k", "2g". */
 const char *pb_config_text(const struct pb_config *config, const char *name);
@@ -54,7 +52,5 @@ bool pb_config_bool(const struct pb_config *config, const char *name);
 const char *pb_config_source(const struct pb_config *config, const char *name);
 /* "  --listen=TEXT" and so on, for --help. */
 void pb_config_help(const struct pb_config *config, struct pb_buf *buf);
-/* The same rows as a Markdown table, for the docs page. */
-void pb_config_reference(const struct pb_config *config, struct pb_buf *buf);
 
 #endif

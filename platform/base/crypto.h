@@ -45,7 +45,7 @@ int pb_password_hash(const char *password, char ret_hash[PB_PASSWORD_HASH_TEXT],
 /* `hash` NULL runs against a fixed hash and says false: equal time for unknown users. */
 bool pb_password_verify(const char *password, const char *hash);
 
-/* PEM RSA key → RS256 signature (GitHub App JWTs). */
+/* PEM RSA key → RS256 signature. Nobody signs yet: GitHub Apps will. */
 int pb_sign_rs256(const char *pem, size_t pem_len, const void *data, size_t len,
                   struct pb_buf *ret_signature, struct pb_error *err) PB_MUST_CHECK;
 

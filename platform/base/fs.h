@@ -18,7 +18,8 @@ int pb_fs_write(int dirfd, const char *path, const void *data, size_t len, mode_
                 struct pb_error *err) PB_MUST_CHECK;
 /* mkdir -p; `mode` for the ones it makes. An existing folder is success. */
 int pb_fs_mkdirs(const char *path, mode_t mode, struct pb_error *err) PB_MUST_CHECK;
-/* Opens a path from outside beneath dirfd: no symlinks, no "..", no magic links (openat2). */
+/* Opens a path from outside beneath dirfd: no symlinks, no "..", no magic links (openat2). For the box, whose paths
+ * come from tasks. */
 int pb_fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode,
                        struct pb_error *err) PB_MUST_CHECK;
 /* Exclusive flock on a file that is made if missing and says our pid. CONFLICT (with the holder's pid

@@ -70,19 +70,6 @@ bool pb_ulid_valid(const char *text)
            strspn(text, CROCKFORD) == PB_ULID_TEXT - 1;
 }
 
-void pb_uuid(char ret_text[PB_UUID_TEXT])
-{
-    uint8_t b[16];
-
-    pb_random(b, sizeof(b));
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    (void)snprintf(ret_text, PB_UUID_TEXT,
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                   b[14], b[15]);
-}
-
 bool pb_uuid_valid(const char *text)
 {
     if (!text || strlen(text) != PB_UUID_TEXT - 1)

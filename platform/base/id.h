@@ -1,4 +1,4 @@
-/* Names nobody else has: ULIDs (sortable by time) and random UUIDs. */
+/* Names nobody else has: ULIDs (sortable by time). UUIDs are others' names; we only look at them. */
 #ifndef PB_BASE_ID_H
 #define PB_BASE_ID_H
 
@@ -11,7 +11,6 @@ enum {
 
 void pb_ulid(char ret_text[PB_ULID_TEXT]); /* grows also within one millisecond; any thread */
 bool pb_ulid_valid(const char *text);
-void pb_uuid(char ret_text[PB_UUID_TEXT]); /* version 4 */
 bool pb_uuid_valid(const char *text);
 
 #endif

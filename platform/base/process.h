@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
 #include "base/error.h"
 
 struct pb_process_fd {
@@ -44,13 +43,6 @@ int pb_process_wait(struct pb_process *process, int *ret_status,
                     struct pb_error *err) PB_MUST_CHECK;
 /* Sends a signal by pidfd; an ended process is success. */
 void pb_process_signal(const struct pb_process *process, int signal_number);
-
-/* Runs to the end: stdin from `input`, stdout and stderr collected, each may be NULL (/dev/null). Killed, with its
- * session if it has a new one, after `timeout_ms` (TIMEOUT) or when stdout passes its buffer's maximum (TOO_LARGE);
- * of stderr the first bytes are kept. A nonzero exit is not an error here. Blocking; not for loop threads. */
-int pb_process_run(const struct pb_process_spec *spec, const struct pb_buf *input,
-                   struct pb_buf *ret_out, struct pb_buf *ret_err, int64_t timeout_ms,
-                   int *ret_status, struct pb_error *err) PB_MUST_CHECK;
 
 /* Start time of a process in clock ticks since boot (/proc/PID/stat field 22); 0 if there is none.
  * With the boot id it tells a process from a later one of the same pid. */

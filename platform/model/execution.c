@@ -136,11 +136,6 @@ const char *pb_attempt_status_name(enum pb_attempt_status status)
     return pb_names_get(&PB_ATTEMPT_STATUS_NAMES, (int)status);
 }
 
-const char *pb_execution_outcome_name(enum pb_execution_outcome outcome)
-{
-    return pb_names_get(&PB_EXECUTION_OUTCOME_NAMES, (int)outcome);
-}
-
 const char *pb_execution_trigger_name(enum pb_execution_trigger trigger)
 {
     return pb_names_get(&PB_TRIGGER_NAMES, (int)trigger);

@@ -157,7 +157,6 @@ enum pb_execution_event pb_execution_event_of(enum pb_execution_outcome outcome)
 
 const char *pb_execution_status_name(enum pb_execution_status status);
 const char *pb_attempt_status_name(enum pb_attempt_status status);
-const char *pb_execution_outcome_name(enum pb_execution_outcome outcome);
 const char *pb_execution_trigger_name(enum pb_execution_trigger trigger);
 bool pb_execution_is_final(enum pb_execution_status status);
 /* A node has it: ASSIGNED, PREPARING, RUNNING, CANCELLING. */

@@ -47,7 +47,4 @@ struct pb_work_item {
     int64_t updated_at;
 };
 
-/* `^(issue|task)-[1-9][0-9]{0,18}$`: safe as a folder and in a branch name. */
-bool pb_work_item_name_valid(const char *item);
-
 #endif

@@ -168,7 +168,7 @@ bool pb_http_asks_close(const struct pb_http_header *headers, size_t header_coun
     return false;
 }
 
-void pb_http_write_problem(struct pb_buf *buf, int status, const char *code, const char *detail)
+static void write_problem(struct pb_buf *buf, int status, const char *code, const char *detail)
 {
     struct pb_json_writer w;
     char id[PB_ULID_TEXT];
@@ -195,7 +195,7 @@ void pb_http_write_refusal(struct pb_buf *buf, int status, const char *code, con
     struct pb_buf body;
 
     pb_buf_init(&body, 2048);
-    pb_http_write_problem(&body, status, code, detail);
+    write_problem(&body, status, code, detail);
     pb_http_write_head(buf, status, headers, sizeof(headers) / sizeof(headers[0]));
     pb_buf_text(buf, "Connection: close\r\nContent-Length: ");
     pb_buf_u64(buf, body.len);

@@ -153,7 +153,6 @@ void pb_http_exchange_upgraded(struct pb_http_exchange *exchange, bool is_open);
 /* heads and problems, any thread */
 void pb_http_write_head(struct pb_buf *buf, int status, const struct pb_http_header *headers,
                         size_t header_count);
-void pb_http_write_problem(struct pb_buf *buf, int status, const char *code, const char *detail);
 /* A whole reply that also ends the connection. */
 void pb_http_write_refusal(struct pb_buf *buf, int status, const char *code, const char *detail);
 bool pb_http_asks_close(const struct pb_http_header *headers, size_t header_count);

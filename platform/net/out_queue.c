@@ -26,7 +26,7 @@ struct pb_shared_bytes *pb_shared_bytes_new(size_t len)
     return shared;
 }
 
-void pb_shared_bytes_ref(struct pb_shared_bytes *shared)
+static void take_ref(struct pb_shared_bytes *shared)
 {
     atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
 }
@@ -102,7 +102,7 @@ bool pb_out_queue_share(struct pb_out_queue *queue, struct pb_shared_bytes *shar
     if (!piece)
         return false;
     *piece = (struct pb_out_piece){.shared = shared, .len = shared->len};
-    pb_shared_bytes_ref(shared);
+    take_ref(shared);
     append(queue, piece);
     return true;
 }

@@ -22,7 +22,6 @@ struct pb_shared_bytes {
 };
 
 struct pb_shared_bytes *pb_shared_bytes_new(size_t len) PB_MUST_CHECK; /* one reference */
-void pb_shared_bytes_ref(struct pb_shared_bytes *shared);
 void pb_shared_bytes_unref(struct pb_shared_bytes *shared); /* NULL is fine */
 
 /* All zero is an empty queue. */

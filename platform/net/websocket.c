@@ -187,13 +187,6 @@ static void finish(struct pb_websocket *ws, int code, const char *reason)
     pb_websocket_unref(ws);
 }
 
-void pb_websocket_abort(struct pb_websocket *ws)
-{
-    pb_websocket_ref(ws);
-    finish(ws, 1006, "aborted");
-    pb_websocket_unref(ws);
-}
-
 static void finish_with_verdict(struct pb_websocket *ws)
 {
     finish(ws, ws->code, ws->reason);

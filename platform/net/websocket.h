@@ -63,8 +63,6 @@ size_t pb_websocket_queued(const struct pb_websocket *ws);
 /* Stops or resumes reading (back-pressure). Loop thread only. */
 void pb_websocket_pause(struct pb_websocket *ws, bool paused);
 void pb_websocket_close(struct pb_websocket *ws, int code, const char *reason);
-/* At once, without a word to the peer; closed() runs inside this call. On the loop thread or after it ended. */
-void pb_websocket_abort(struct pb_websocket *ws);
 void pb_websocket_ref(struct pb_websocket *ws);
 void pb_websocket_unref(struct pb_websocket *ws); /* NULL is fine */
 

@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "run_process.h"
 
 enum { TASK_UID = 54321, SCRIPT_MAX = 16 << 10 };
 
@@ -103,12 +104,10 @@ int pb_task_run(const struct pb_task_host *host, const struct pb_task_spec *spec
         pb_buf_init(&input, 1 << 20);
         pb_buf_bytes(&input, spec->input, spec->input_len);
     }
-    if (pb_process_run(&process, spec->input ? &input : NULL, ret_out, ret_err, spec->wall_ms,
-                       &status, err) < 0) {
-        pb_buf_release(&input);
-        return -1;
-    }
+    status = run_process(&process, spec->input ? &input : NULL, ret_out, ret_err);
     pb_buf_release(&input);
+    if (ret_out && pb_buf_failed(ret_out))
+        return pb_fail(err, PB_ERROR_TOO_LARGE, "it printed more than %zu bytes", ret_out->max);
     *ret_exit = (struct pb_task_exit){
         .code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
         .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
@@ -139,13 +138,10 @@ static void run_script(const struct bench *bench, bool as_task_user, struct pb_b
         .uid = TASK_UID,
         .gid = TASK_UID,
     };
-    struct pb_error err = {0};
     struct pb_buf errors;
-    int status = 0;
 
     pb_buf_init(&errors, 64 << 10);
-    assert_ok(pb_process_run(&spec, NULL, out, &errors, 60000, &status, &err), &err);
-    if (status != 0)
+    if (run_process(&spec, NULL, out, &errors) != 0)
         fail_msg("%s\n%s", script, pb_buf_string(&errors));
     pb_buf_release(&errors);
 }

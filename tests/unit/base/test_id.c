@@ -80,19 +80,6 @@ TEST(a_ulid_is_26_digits_of_crockford)
     assert_false(pb_ulid_valid(NULL));
 }
 
-TEST(a_uuid_is_random_and_of_version_4)
-{
-    char a[PB_UUID_TEXT];
-    char b[PB_UUID_TEXT];
-
-    pb_uuid(a);
-    pb_uuid(b);
-    assert_string_not_equal(a, b);
-    assert_true(pb_uuid_valid(a) && pb_uuid_valid(b));
-    assert_int_equal(a[14], '4');
-    assert_non_null(strchr("89ab", a[19]));
-}
-
 TEST(what_is_no_uuid_is_refused)
 {
     assert_true(pb_uuid_valid("00000000-0000-4000-8000-00000000000F"));
@@ -110,7 +97,6 @@ int main(void)
         cmocka_unit_test(no_two_threads_get_the_same),
         cmocka_unit_test(a_ulid_starts_with_its_time),
         cmocka_unit_test(a_ulid_is_26_digits_of_crockford),
-        cmocka_unit_test(a_uuid_is_random_and_of_version_4),
         cmocka_unit_test(what_is_no_uuid_is_refused),
     };
 

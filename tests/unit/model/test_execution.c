@@ -91,7 +91,7 @@ TEST(every_outcome_is_open_while_a_node_has_it) /* invariants 3 and 5 */
 TEST(an_outcome_leads_to_the_status_of_its_name)
 {
     for (int outcome = 0; outcome < PB_EXECUTION_OUTCOME_COUNT; outcome++) {
-        const char *name = pb_execution_outcome_name((enum pb_execution_outcome)outcome);
+        const char *name = pb_names_get(&PB_EXECUTION_OUTCOME_NAMES, outcome);
         enum pb_execution_status to;
         struct pb_error err = {0};
 

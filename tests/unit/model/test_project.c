@@ -246,27 +246,6 @@ TEST(a_slug_is_made_of_any_repository)
     assert_true(pb_project_id_valid(id));
 }
 
-TEST(work_items_have_names_safe_for_folders)
-{
-    static const char *const BAD[] = {"",
-                                      "issue-",
-                                      "issue-0",
-                                      "issue-01",
-                                      "issue-1/..",
-                                      "Issue-1",
-                                      "issue--1",
-                                      "pr-1",
-                                      "../x",
-                                      "issue-1 ",
-                                      "issue-99999999999999999999"};
-
-    assert_true(pb_work_item_name_valid("issue-12"));
-    assert_true(pb_work_item_name_valid("task-1"));
-    assert_false(pb_work_item_name_valid(NULL));
-    for (size_t i = 0; i < COUNT(BAD); i++)
-        assert_false(pb_work_item_name_valid(BAD[i]));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,7 +255,6 @@ int main(void)
         cmocka_unit_test(the_driver_command_needs_a_command),
         cmocka_unit_test(short_poll_intervals_are_for_tests_only),
         cmocka_unit_test(a_slug_is_made_of_any_repository),
-        cmocka_unit_test(work_items_have_names_safe_for_folders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

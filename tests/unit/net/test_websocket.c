@@ -640,23 +640,6 @@ TEST(a_close_nobody_answers_ends_after_its_deadline)
     tear_down(&scene);
 }
 
-static void abort_ws(void *arg)
-{
-    pb_websocket_abort(arg);
-}
-
-TEST(an_aborted_connection_is_closed_at_once)
-{
-    struct scene scene;
-
-    set_up(&scene);
-    connect_client(&scene);
-    net_do(&scene.net, abort_ws, scene.at_server.ws);
-    expect_closed(&scene.at_server, 1006, "aborted");
-    expect_closed(&scene.at_client, 1006, "connection lost");
-    tear_down(&scene);
-}
-
 TEST(requests_that_are_no_upgrade_are_refused)
 {
     static const char *const requests[] = {
@@ -842,7 +825,6 @@ int main(void)
         cmocka_unit_test(a_silent_peer_is_pinged_and_then_given_up),
         cmocka_unit_test(a_peer_that_answers_pings_stays),
         cmocka_unit_test(a_close_nobody_answers_ends_after_its_deadline),
-        cmocka_unit_test(an_aborted_connection_is_closed_at_once),
         cmocka_unit_test(requests_that_are_no_upgrade_are_refused),
         cmocka_unit_test(a_refused_dial_says_why),
         cmocka_unit_test(a_dial_without_an_answer_ends_after_its_deadline),

@@ -519,6 +519,7 @@ TEST(no_hot_query_reads_a_whole_table)
     struct pb_attempt_list attempts;
     struct pb_outbox_list outbox;
     struct pb_work_item *item;
+    char *rest, *line, *sql;
     struct pb_buf plan;
     const char *found;
     int64_t at;
@@ -545,7 +546,8 @@ TEST(no_hot_query_reads_a_whole_table)
 
     pb_buf_init(&plan, 1 << 20);
     assert_ok(pb_db_explain(db, &plan, &t->err), &t->err);
-    for (char *line = strtok(plan.data, "\n"), *sql = line; line; line = strtok(NULL, "\n")) {
+    rest = sql = plan.data;
+    while ((line = strsep(&rest, "\n"))) {
         static const char *const FINE[] = {"SCAN m", "SCAN s", "SCAN CONSTANT ROW"};
         bool fine = (strncmp(line, "SCAN ", 5) != 0 || strstr(line, "USING")) &&
                     !strstr(line, "Seq Scan on ");
