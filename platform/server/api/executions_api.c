@@ -1,4 +1,4 @@
-/* Executions: lists, single ones, start, cancel, retry, and their logs. */
+/* Executions: lists, single ones, start, cancel, retry. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -6,7 +6,6 @@
 #include "model/limits.h"
 #include "model/priority.h"
 #include "server/api/handlers.h"
-#include "server/api/log_download.h"
 #include "server/api/request.h"
 #include "server/services/execution_control.h"
 #include "server/services/github_pin.h"
@@ -185,29 +184,4 @@ int executions_retry(struct pb_request *req, struct pb_error *err)
         return -1;
     pb_request_header(req, "Location", pb_request_text(req, "/api/executions/%s", id));
     return reply_execution(req, id, 201, err);
-}
-
-/* --- logs ------------------------------------------------------------------------------------------------- */
-
-int executions_log(struct pb_request *req, struct pb_error *err)
-{
-    struct pb_log_wish wish;
-    struct pb_log_part part;
-
-    if (pb_request_query_int(req, "from", 0, INT64_MAX, 0, &wish.from, err) < 0 ||
-        pb_request_query_int(req, "count", 1, PB_LIMIT_LOG_READ_LINES, 500, &wish.count, err) < 0 ||
-        pb_request_query_int(req, "tail", 1, PB_LIMIT_LOG_READ_LINES, 0, &wish.tail, err) < 0 ||
-        pb_read_log(req->platform, req->id, &wish, &req->out, &part, err) < 0)
-        return -1;
-    req->content_type = "text/plain; charset=utf-8";
-    pb_request_header(req, "X-Log-Lines", pb_request_text(req, "%lld", (long long)part.lines));
-    pb_request_header(req, "X-Log-Bytes", pb_request_text(req, "%lld", (long long)part.bytes));
-    pb_request_header(req, "X-Log-From", pb_request_text(req, "%lld", (long long)part.from));
-    pb_request_header(req, "X-Log-Complete", part.complete ? "true" : "false");
-    return 0;
-}
-
-int executions_log_raw(struct pb_request *req, struct pb_error *err)
-{
-    return pb_log_download(req, err);
 }

@@ -1,4 +1,8 @@
-/* An execution's whole log as a file: the text without times and streams, sent as fast as it is taken. */
+/*
+ * An execution's log as a file: the text without times and streams, sent as
+ * fast as it is taken. A part of it with Range, and If-Range, so that a broken
+ * download goes on; nothing with If-None-Match when the client has it all.
+ */
 #ifndef PB_SERVER_API_LOG_DOWNLOAD_H
 #define PB_SERVER_API_LOG_DOWNLOAD_H
 

@@ -137,6 +137,14 @@ int pb_router_match(const char *method, const char *path, const char **ret_id, s
     return -1;
 }
 
+static bool has_header(const struct pb_http_header *headers, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static void reply(struct pb_http_exchange *exchange, int status, const char *content_type,
                   const struct pb_http_header *more, size_t more_count, const struct pb_buf *body,
                   const char *request_id)
@@ -145,7 +153,8 @@ static void reply(struct pb_http_exchange *exchange, int status, const char *con
     size_t count = pb_security_headers(headers, 0, pb_http_is_tls(exchange));
 
     headers[count++] = (struct pb_http_header){"X-Request-Id", request_id};
-    headers[count++] = (struct pb_http_header){"Cache-Control", "no-store"};
+    if (!has_header(more, more_count, "Cache-Control"))
+        headers[count++] = (struct pb_http_header){"Cache-Control", "no-store"};
     if (status != 204)
         headers[count++] = (struct pb_http_header){"Content-Type", content_type};
     for (size_t i = 0; i < more_count; i++)

@@ -250,41 +250,6 @@ int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct p
     return 0;
 }
 
-/* --- logs ------------------------------------------------------------------------------------------------- */
-
-int pb_read_log(struct pb_platform *platform, const char *id, const struct pb_log_wish *wish,
-                struct pb_buf *ret_text, struct pb_log_part *ret_part, struct pb_error *err)
-{
-    struct pb_db *db = pb_store_reader(platform->store, err);
-    struct pb_log_range range = {
-        .from = (uint64_t)wish->from,
-        .count = (uint64_t)(wish->tail > 0 ? wish->tail : wish->count),
-        .tail = wish->tail > 0,
-    };
-    struct pb_execution *execution;
-    struct pb_log_info info;
-    struct pb_arena arena;
-    uint64_t count, from;
-    int r;
-
-    if (!db)
-        return -1;
-    pb_arena_init(&arena, 4 << 20);
-    r = pb_execution_load(db, &arena, id, &execution, err);
-    pb_arena_release(&arena);
-    if (r < 0 ||
-        pb_log_read(platform->log_store, id, &range, ret_text, &from, &count, &info, err) < 0)
-        return -1;
-    *ret_part = (struct pb_log_part){
-        .from = (int64_t)from,
-        .count = (int64_t)count,
-        .lines = (int64_t)info.lines,
-        .bytes = (int64_t)info.bytes,
-        .complete = info.complete,
-    };
-    return 0;
-}
-
 /* --- readiness -------------------------------------------------------------------------------------------- */
 
 static int write_mark(struct pb_db *db, void *arg, struct pb_error *err)

@@ -50,24 +50,6 @@ int pb_read_nodes(struct pb_platform *platform, struct pb_arena *arena, struct p
 int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct pb_json_writer *w,
                   struct pb_error *err) PB_MUST_CHECK;
 
-/* A range of an execution's log. tail > 0: the last lines. */
-struct pb_log_wish {
-    int64_t from;
-    int64_t count;
-    int64_t tail;
-};
-struct pb_log_part {
-    int64_t from; /* number of the first line read */
-    int64_t count;
-    int64_t lines; /* there are in all */
-    int64_t bytes;
-    bool complete;
-};
-/* Appends whole lines; fewer than wished when the buffer's maximum is near. */
-int pb_read_log(struct pb_platform *platform, const char *id, const struct pb_log_wish *wish,
-                struct pb_buf *ret_text, struct pb_log_part *ret_part,
-                struct pb_error *err) PB_MUST_CHECK;
-
 /* Can requests be served: the database answers and takes a write. */
 int pb_read_ready(struct pb_platform *platform, struct pb_error *err) PB_MUST_CHECK;
 

@@ -39,7 +39,7 @@ static struct pb_log_row piece_of(const struct pb_log_row *row, uint64_t line)
     return piece;
 }
 
-/* "<time> x lines 1-2 of this log are damaged", cut or filled up to `len` bytes with its end. */
+/* "<time> x damaged: lines 1-2 of this log", cut or filled up to `len` bytes with its end. */
 static void put_line(char *to, size_t len, const char *prefix, const char *words)
 {
     size_t text = len - PB_LOG_LINE_MIN, said = strlen(words);
@@ -66,7 +66,7 @@ int pb_log_put_damage(struct pb_buf *text, const struct pb_log_row *row, uint64_
     if (!to)
         return pb_fail(err, PB_ERROR_LIMITED, "no memory for the log");
     snprintf(prefix, sizeof(prefix), "%013lld x ", (long long)pb_log_ulid_time(execution));
-    snprintf(words, sizeof(words), "lines %llu-%llu of this log are damaged",
+    snprintf(words, sizeof(words), "damaged: lines %llu-%llu of this log",
              (unsigned long long)row->line + 1, (unsigned long long)(row->line + row->lines));
     each = piece.bytes / piece.lines;
     longer = piece.bytes % piece.lines;

@@ -7,6 +7,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/text.h"
 #include "model/limits.h"
 
 enum {
@@ -73,6 +74,10 @@ struct pb_log_pattern *pb_log_pattern_new(const char *text, bool is_regex, bool 
 
     if (*text == '\0' || strlen(text) > PB_LIMIT_LOG_QUERY) {
         pb_fail_field(err, "q", "what is searched for has 1 to %d bytes", PB_LIMIT_LOG_QUERY);
+        return NULL;
+    }
+    if (!pb_utf8_valid(text, strlen(text))) {
+        pb_fail_field(err, "q", "what is searched for is not UTF-8");
         return NULL;
     }
     if (strchr(text, '\n')) {

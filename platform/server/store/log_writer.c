@@ -140,14 +140,17 @@ static bool is_disk_low(struct pb_log_files *files)
 static int prepare_drop(struct pb_log_files *files, struct pb_log_entry *entry,
                         struct pb_log_segment *segment, uint32_t count, struct pb_error *err)
 {
+    bool is_small = files->log_max < 10 << 20;
     char data[PB_LOG_DROP_HEAD + 128];
     int len = 0;
 
     if (segment->now.dropped == 0)
         len = snprintf(data + PB_LOG_DROP_HEAD, sizeof(data) - PB_LOG_DROP_HEAD,
-                       "%013lld x this log has reached its limit of %llu MiB; "
+                       "%013lld x this log has reached its limit of %llu %s; "
                        "what follows is not kept\n",
-                       (long long)pb_clock_wall_ms(), (unsigned long long)(files->log_max >> 20));
+                       (long long)pb_clock_wall_ms(),
+                       (unsigned long long)(is_small ? files->log_max >> 10 : files->log_max >> 20),
+                       is_small ? "KiB" : "MiB");
     pb_put_u64((unsigned char *)data, segment->now.dropped);
     remember(entry, segment);
     if (len > 0 && pb_log_segment_write(files->dir, segment->fd, segment->execution, &segment->now,

@@ -436,7 +436,10 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Lines "<unix ms> <stream> <text>" by line number */
+        /**
+         * Lines "<unix ms> <stream> <text>" by line number
+         * @description A full range of a complete log never changes and may be kept for ever; it has an ETag.
+         */
         get: operations["executions_log"];
         put?: never;
         post?: never;
@@ -455,8 +458,52 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** The text alone, as a download */
+        /**
+         * The text alone, as a download
+         * @description Takes Range (one range of bytes), If-Range and If-None-Match.
+         */
         get: operations["executions_log_raw"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{id}/log/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        /** Lines worth jumping to */
+        get: operations["executions_log_marks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{id}/log/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Lines that match
+         * @description Searches for at most two seconds; go on from `next` while it is less than `lines`.
+         */
+        get: operations["executions_log_search"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1120,6 +1167,42 @@ export interface components {
             items: components["schemas"]["Remark"][];
             next_cursor: components["schemas"]["TextOrNull"];
         };
+        LogMark: {
+            /** @description From 0 */
+            line: number;
+            /** @enum {string} */
+            kind: "group" | "end" | "step" | "warning" | "error" | "tool" | "words";
+            /** @description The text of a group, step, warning or error, cut */
+            title: string;
+        };
+        LogMarks: {
+            items: components["schemas"]["LogMark"][];
+            /** @description The first line that was not looked at */
+            next: number;
+            /** @description Of the log */
+            lines: number;
+            /** @description No more lines will come */
+            complete: boolean;
+        };
+        LogHit: {
+            /** @description From 0 */
+            line: number;
+            stream?: string;
+            /** @description What stands before the match */
+            before?: string;
+            /** @description The first match */
+            match?: string;
+            after?: string;
+        };
+        LogHits: {
+            items: components["schemas"]["LogHit"][];
+            /** @description The first line that was not searched */
+            next: number;
+            /** @description Of the log */
+            lines: number;
+            /** @description No more lines will come */
+            complete: boolean;
+        };
         AttemptList: {
             items: components["schemas"]["Attempt"][];
         };
@@ -1274,6 +1357,10 @@ export interface components {
                 "X-Log-From"?: number;
                 /** @description No more lines will come */
                 "X-Log-Complete"?: boolean;
+                /** @description Lines that were dropped when the log had reached its limit; absent when none */
+                "X-Log-Dropped"?: number;
+                /** @description Numbers, from 1, of damaged lines among those sent: "first-last"; absent when none */
+                "X-Log-Damaged"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1684,6 +1771,13 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Log"];
+            /** @description The range with that ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -1972,6 +2066,13 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Log"];
+            /** @description The range with that ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -1986,7 +2087,102 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Log"];
+            /** @description The text */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A part of it */
+            206: {
+                headers: {
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description It is still the one with that ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There are fewer bytes than that */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    executions_log_marks: {
+        parameters: {
+            query?: {
+                /** @description First line */
+                from?: components["parameters"]["from"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Marks in order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogMarks"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    executions_log_search: {
+        parameters: {
+            query: {
+                /** @description A text or an expression */
+                q: string;
+                /** @description q is a regular expression (PCRE2) */
+                regex?: boolean;
+                /** @description Upper and lower case differ */
+                case?: boolean;
+                /** @description Show the match and what is around it */
+                text?: boolean;
+                /** @description First line */
+                from?: components["parameters"]["from"];
+                /** @description Lines that match */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["execution"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines in order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogHits"];
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };

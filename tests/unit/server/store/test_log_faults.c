@@ -132,10 +132,10 @@ static void expect_limited(struct logs_test *t, uint64_t dropped, uint64_t more)
     read_all(t, t->id, &data, &info);
     assert_int_equal(info.lines, FITTING * CHUNK + 1 + more);
     assert_int_equal(info.dropped, dropped);
-    last = strstr(data.data, "limit of 1 MiB");
+    last = strstr(data.data, "limit of 1024 KiB");
     assert_non_null(last);
     assert_null(strstr(last, " o a1 ")); /* of the attempt nothing follows */
-    assert_null(strstr(last + 1, "limit of 1 MiB"));
+    assert_null(strstr(last + 1, "limit of 1024 KiB"));
     pb_buf_release(&data);
 }
 

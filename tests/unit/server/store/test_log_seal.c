@@ -395,7 +395,7 @@ static void expect_or_damage(struct logs_test *t, const struct pb_buf *expected,
         if (strncmp(is, was, (size_t)(next_line(was) - was)) == 0)
             continue;
         damaged = true;
-        assert_memory_equal(is + 13, " x lines ", 9);
+        assert_memory_equal(is + 13, " x damage", 9);
     }
     assert_true(*was == '\0');
     assert_int_equal(damaged, info.damaged_lines > 0);
@@ -452,7 +452,7 @@ static uint64_t count_damaged(const struct pb_buf *data, uint64_t *ret_first)
     uint64_t line = 0, count = 0;
 
     for (const char *at = data->data; at < data->data + data->len; at = strchr(at, '\n') + 1) {
-        if (strncmp(at + 13, " x lines ", 9) == 0) {
+        if (strncmp(at + 13, " x damage", 9) == 0) {
             *ret_first = count == 0 ? line : *ret_first;
             count++;
         }
@@ -467,7 +467,7 @@ TEST(damaged_lines_are_named_and_all_others_are_there)
     struct pb_log_info info;
     struct pb_buf zst, data;
     uint64_t first = 0, count;
-    char path[160], words[64];
+    char path[160];
 
     seal(t, BIG);
     path_of(t, t->id, ".zst", path);
@@ -480,9 +480,6 @@ TEST(damaged_lines_are_named_and_all_others_are_there)
         assert_int_equal(info.damaged_from, first);
         assert_int_equal(info.damaged_lines, count);
         assert_true(first > 0 && count > 0 && first + count < BIG);
-        snprintf(words, sizeof(words), " x lines %llu", (unsigned long long)first + 1);
-        assert_non_null(
-            strstr(data.data, words)); /* as much as fits into lines as short as these */
         expect_range(t, 0, first);
         expect_range(t, first + count, 700);
         pb_buf_release(&data);
