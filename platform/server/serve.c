@@ -27,6 +27,7 @@
 #include "server/services/janitor.h"
 #include "server/services/log_hub.h"
 #include "server/services/node_hub.h"
+#include "server/services/schedule_runner.h"
 #include "server/services/scheduler.h"
 #include "server/services/vault.h"
 #include "server/store/log_store.h"
@@ -179,7 +180,8 @@ static int start_workers(struct serve *serve, struct pb_error *err)
     platform->github_effects = platform->scheduler ? pb_github_effects_start(platform, err) : NULL;
     platform->github_sync = platform->github_effects ? pb_github_sync_start(platform, err) : NULL;
     platform->janitor = platform->github_sync ? pb_janitor_start(platform, err) : NULL;
-    return platform->janitor ? 0 : -1;
+    platform->schedule_runner = platform->janitor ? pb_schedule_runner_start(platform, err) : NULL;
+    return platform->schedule_runner ? 0 : -1;
 }
 
 /* --- HTTP --------------------------------------------------------------------------------------------------- */
@@ -285,6 +287,7 @@ static void close_all(struct serve *serve)
     pb_http_server_free(serve->server);
     pb_node_hub_finish(platform->node_hub);
     pb_github_sync_stop(platform->github_sync);
+    pb_schedule_runner_stop(platform->schedule_runner);
     pb_scheduler_stop(platform->scheduler);
     pb_janitor_stop(platform->janitor);
     pb_github_effects_stop(platform->github_effects);

@@ -7,11 +7,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "model/limits.h"
-#include "model/priority.h"
 #include "model/work_item.h"
 #include "server/services/events.h"
 #include "server/services/execution_private.h"
@@ -83,11 +81,6 @@ void pb_execution_announce_end(struct pb_platform *platform, const char *project
 
 /* --- enqueue ------------------------------------------------------------------------------------------------ */
 
-struct enqueue {
-    const struct pb_enqueue *wish;
-    const char *id;
-};
-
 static int find_work_item(struct pb_db *db, struct pb_arena *arena, const struct pb_enqueue *wish,
                           int64_t now_ms, int64_t *ret_id, struct pb_error *err)
 {
@@ -133,27 +126,9 @@ static int keep_remark(struct pb_db *db, const struct pb_remark *said,
     return pb_remark_add(db, &remark, err);
 }
 
-/* What the "priority:…" labels say. */
-static int64_t priority_of(const char *labels)
+static int insert(struct pb_db *db, const struct pb_enqueue *wish, const char *id,
+                  struct pb_arena *arena, struct pb_error *err)
 {
-    struct pb_error ignored;
-    struct pb_json *list = labels ? pb_json_parse(labels, strlen(labels), &ignored) : NULL;
-    const char *names[PB_LIMIT_LABELS];
-    int64_t priority = PB_PRIORITY_NORMAL;
-    size_t count = 0;
-
-    for (size_t i = 0; i < pb_json_count(list) && i < PB_LIMIT_LABELS; i++)
-        names[count++] = pb_json_as_text(pb_json_at(list, i), "");
-    if (!pb_priority_from_labels(names, count, &priority))
-        priority = PB_PRIORITY_NORMAL;
-    pb_json_free(list);
-    return priority;
-}
-
-static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *arena,
-                  struct pb_error *err)
-{
-    const struct pb_enqueue *wish = job->wish;
     int64_t now = pb_clock_wall_ms();
     char address[PB_LOG_ADDRESS];
     struct pb_execution execution;
@@ -166,10 +141,10 @@ static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *
         check_project(project, err) < 0 ||
         find_work_item(db, arena, wish, now, &item_id, err) < 0 ||
         pb_work_item_load(db, arena, item_id, &item, err) < 0 ||
-        pb_log_address(job->id, address, err) < 0)
+        pb_log_address(id, address, err) < 0)
         return -1;
     execution = (struct pb_execution){
-        .id = job->id,
+        .id = id,
         .project_id = wish->project_id,
         .status = PB_EXECUTION_QUEUED,
         .work_item_id = item_id,
@@ -182,7 +157,7 @@ static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *
         .driver = wish->driver ? wish->driver : project->driver,
         .resume = wish->resume,
         .labels = wish->labels,
-        .priority = wish->priority ? wish->priority : priority_of(wish->labels),
+        .priority = wish->priority ? wish->priority : pb_execution_priority_of(wish->labels),
         .deadline_at = wish->deadline_at,
         .model = project->model,
         .session_id = wish->resume ? item->session_id : NULL,
@@ -197,15 +172,41 @@ static int insert(struct pb_db *db, const struct enqueue *job, struct pb_arena *
     return pb_execution_leave_effect(db, &execution, now, err);
 }
 
-static int write_enqueue(struct pb_db *db, void *arg, struct pb_error *err)
+int pb_execution_queue(struct pb_db *db, const struct pb_enqueue *wish, const char *id,
+                       struct pb_error *err)
 {
     struct pb_arena arena;
     int r;
 
+    if (wish->prompt && strlen(wish->prompt) > PB_LIMIT_PROMPT)
+        return pb_fail_field(err, "prompt", "the prompt is longer than %d bytes", PB_LIMIT_PROMPT);
     pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
-    r = insert(db, arg, &arena, err);
+    r = insert(db, wish, id, &arena, err);
     pb_arena_release(&arena);
     return r;
+}
+
+void pb_execution_announce_queued(struct pb_platform *platform, const struct pb_enqueue *wish,
+                                  const char *id)
+{
+    pb_log_info("execution", "execution=%s project=%s trigger=%s queued", id, wish->project_id,
+                pb_execution_trigger_name(wish->trigger));
+    pb_execution_note(platform, id, 's', "queued by %s (%s)",
+                      wish->requested_by ? wish->requested_by : "the platform",
+                      pb_execution_trigger_name(wish->trigger));
+    pb_execution_announce(platform, wish->project_id, id);
+}
+
+struct enqueue {
+    const struct pb_enqueue *wish;
+    const char *id;
+};
+
+static int write_enqueue(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    const struct enqueue *job = arg;
+
+    return pb_execution_queue(db, job->wish, job->id, err);
 }
 
 int pb_execution_enqueue(struct pb_platform *platform, const struct pb_enqueue *wish,
@@ -214,20 +215,13 @@ int pb_execution_enqueue(struct pb_platform *platform, const struct pb_enqueue *
     char id[PB_ULID_TEXT];
     const char *copy;
 
-    if (wish->prompt && strlen(wish->prompt) > PB_LIMIT_PROMPT)
-        return pb_fail_field(err, "prompt", "the prompt is longer than %d bytes", PB_LIMIT_PROMPT);
     pb_ulid(id);
     copy = pb_arena_text(arena, id);
     if (!copy)
         return pb_fail(err, PB_ERROR_LIMITED, "request too large");
     if (pb_store_write(platform->store, write_enqueue, &(struct enqueue){wish, id}, err) < 0)
         return -1;
-    pb_log_info("execution", "execution=%s project=%s trigger=%s queued", id, wish->project_id,
-                pb_execution_trigger_name(wish->trigger));
-    pb_execution_note(platform, id, 's', "queued by %s (%s)",
-                      wish->requested_by ? wish->requested_by : "the platform",
-                      pb_execution_trigger_name(wish->trigger));
-    pb_execution_announce(platform, wish->project_id, id);
+    pb_execution_announce_queued(platform, wish, id);
     *ret_id = copy;
     return 0;
 }
@@ -295,128 +289,6 @@ int pb_execution_reply(struct pb_platform *platform, const char *id, const char 
         return pb_fail_in(err, "reply to %s", id);
     pb_execution_note(platform, id, 's', "answered by %s", answer->said_by);
     pb_execution_announce(platform, reply.project_id, id);
-    return 0;
-}
-
-/* --- urgency ------------------------------------------------------------------------------------------------ */
-
-struct reorder {
-    const char *id;
-    const struct pb_urgency *urgency;
-    char project_id[PB_LIMIT_PROJECT_ID + 1]; /* out */
-};
-
-static int apply_urgency(struct pb_db *db, struct reorder *reorder, struct pb_execution *execution,
-                         struct pb_error *err)
-{
-    const struct pb_urgency *urgency = reorder->urgency;
-
-    if (pb_execution_is_final(execution->status))
-        return pb_fail_reason(err, PB_ERROR_CONFLICT, "already_final", "already %s",
-                              pb_execution_status_name(execution->status));
-    if (urgency->has_priority)
-        execution->priority = urgency->priority;
-    if (urgency->has_deadline)
-        execution->deadline_at = urgency->deadline_at;
-    execution->updated_at = pb_clock_wall_ms();
-    if (urgency->now && execution->status == PB_EXECUTION_WAITING_QUOTA)
-        execution->available_at = execution->updated_at; /* the scheduler opens the window */
-    else if (urgency->now)
-        execution->available_at = 0;
-    return pb_execution_save(db, execution, execution->status, err);
-}
-
-static int write_urgency(struct pb_db *db, void *arg, struct pb_error *err)
-{
-    struct reorder *reorder = arg;
-    struct pb_execution *execution;
-    struct pb_arena arena;
-    int r;
-
-    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
-    r = pb_execution_load(db, &arena, reorder->id, &execution, err);
-    if (r == 0)
-        r = apply_urgency(db, reorder, execution, err);
-    if (r == 0)
-        (void)snprintf(reorder->project_id, sizeof(reorder->project_id), "%s",
-                       execution->project_id);
-    pb_arena_release(&arena);
-    return r;
-}
-
-int pb_execution_set_urgency(struct pb_platform *platform, const char *id,
-                             const struct pb_urgency *urgency, const char *by, struct pb_error *err)
-{
-    struct reorder reorder = {.id = id, .urgency = urgency};
-
-    if (pb_store_write(platform->store, write_urgency, &reorder, err) < 0)
-        return pb_fail_in(err, "urgency of %s", id);
-    if (urgency->has_priority)
-        pb_execution_note(platform, id, 's', "priority %s, set by %s",
-                          pb_priority_name(urgency->priority), by);
-    pb_execution_announce(platform, reorder.project_id, id);
-    return 0;
-}
-
-struct relabel {
-    int64_t work_item_id;
-    const char *labels;
-    char project_id[PB_LIMIT_PROJECT_ID + 1]; /* out; "" = nothing changed */
-    char id[PB_ULID_TEXT];
-};
-
-static bool is_relabelled(const struct pb_execution *execution, const char *labels)
-{
-    return execution && execution->status == PB_EXECUTION_QUEUED &&
-           !pb_text_equal(execution->labels, labels);
-}
-
-static int write_labels(struct pb_db *db, void *arg, struct pb_error *err)
-{
-    struct relabel *relabel = arg;
-    struct pb_execution *execution;
-    struct pb_arena arena;
-    int r;
-
-    relabel->project_id[0] = '\0';
-    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
-    r = pb_execution_newest_of(db, &arena, relabel->work_item_id, &execution, err);
-    if (r == 0 && is_relabelled(execution, relabel->labels)) {
-        if (priority_of(execution->labels) != priority_of(relabel->labels))
-            execution->priority = priority_of(relabel->labels);
-        execution->labels = relabel->labels;
-        execution->updated_at = pb_clock_wall_ms();
-        r = pb_execution_save(db, execution, PB_EXECUTION_QUEUED, err);
-        (void)snprintf(relabel->project_id, sizeof(relabel->project_id), "%s",
-                       execution->project_id);
-        (void)snprintf(relabel->id, sizeof(relabel->id), "%s", execution->id);
-    }
-    pb_arena_release(&arena);
-    return r;
-}
-
-int pb_execution_follow_labels(struct pb_platform *platform, int64_t work_item_id,
-                               const char *labels, struct pb_error *err)
-{
-    struct relabel relabel = {.work_item_id = work_item_id, .labels = labels};
-    struct pb_db *db = pb_store_reader(platform->store, err);
-    struct pb_execution *newest = NULL;
-    struct pb_arena arena;
-    bool is_news = false;
-    int r = -1;
-
-    pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
-    if (db)
-        r = pb_execution_newest_of(db, &arena, work_item_id, &newest, err);
-    if (r == 0)
-        is_news = is_relabelled(newest, labels);
-    pb_arena_release(&arena);
-    if (r < 0 || !is_news)
-        return r;
-    if (pb_store_write(platform->store, write_labels, &relabel, err) < 0)
-        return -1;
-    if (relabel.project_id[0])
-        pb_execution_announce(platform, relabel.project_id, relabel.id);
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct pb_log_store;
 struct pb_loop;
 struct pb_node_hub;
 struct pb_pool;
+struct pb_schedule_runner;
 struct pb_scheduler;
 struct pb_store;
 struct pb_vault;
@@ -71,6 +72,7 @@ struct pb_platform {
     struct pb_auth *auth;
     struct pb_node_hub *node_hub;
     struct pb_scheduler *scheduler;
+    struct pb_schedule_runner *schedule_runner;
     struct pb_github_effects
         *github_effects;                /* github_effects.h: pb_github_effects_start/stop/kick */
     struct pb_github_sync *github_sync; /* github_sync.h: pb_github_sync_start/stop/kick */

@@ -120,10 +120,29 @@ static int write_limits(struct pb_db *db, void *arg, struct pb_error *err)
     const struct change *change = arg;
 
     if (pb_queue_limit_replace(db, change->limits, err) < 0)
-        return err->code == PB_ERROR_CONFLICT
-                   ? pb_fail_field(err, "limits", "one limit is there twice")
-                   : -1;
+        return -1;
     return audit(db, change, err);
+}
+
+static bool is_same(const struct pb_queue_limit *a, const struct pb_queue_limit *b)
+{
+    return a->kind == b->kind && strcmp(a->project_id, b->project_id) == 0 &&
+           strcmp(a->subject, b->subject) == 0;
+}
+
+static int check_limits(const struct pb_queue_limits *limits, struct pb_error *err)
+{
+    if (limits->count > PB_LIMIT_QUEUE_LIMITS)
+        return pb_fail_field(err, "limits", "at most %d limits", PB_LIMIT_QUEUE_LIMITS);
+    for (size_t i = 0; i < limits->count; i++) {
+        if (pb_queue_limit_check(&limits->items[i], err) < 0)
+            return -1;
+        for (size_t other = 0; other < i; other++)
+            if (is_same(&limits->items[i], &limits->items[other]))
+                return pb_fail_field(err, "limits", "the limit of '%.100s' is there twice",
+                                     limits->items[i].subject);
+    }
+    return 0;
 }
 
 int pb_queue_set_limits(struct pb_platform *platform, const struct pb_queue_limits *limits,
@@ -131,11 +150,8 @@ int pb_queue_set_limits(struct pb_platform *platform, const struct pb_queue_limi
 {
     struct change change = {.who = who, .action = "queue.limits", .limits = limits};
 
-    if (limits->count > PB_LIMIT_QUEUE_LIMITS)
-        return pb_fail_field(err, "limits", "at most %d limits", PB_LIMIT_QUEUE_LIMITS);
-    for (size_t i = 0; i < limits->count; i++)
-        if (pb_queue_limit_check(&limits->items[i], err) < 0)
-            return -1;
+    if (check_limits(limits, err) < 0)
+        return -1;
     if (pb_store_write(platform->store, write_limits, &change, err) < 0)
         return -1;
     announce(platform, &change);

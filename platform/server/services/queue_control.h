@@ -18,8 +18,7 @@ struct pb_principal;
 
 int pb_queue_is_paused(struct pb_db *db, bool *ret_paused, struct pb_error *err) PB_MUST_CHECK;
 
-/* While paused nothing starts, neither by the scheduler nor by schedules; what runs goes on, what comes is
- * queued. Twice is success. */
+/* While paused nothing starts; what runs goes on, what comes (of schedules, too) is queued. Twice is success. */
 int pb_queue_pause(struct pb_platform *platform, const char *note, const struct pb_principal *who,
                    struct pb_error *err) PB_MUST_CHECK;
 int pb_queue_resume(struct pb_platform *platform, const struct pb_principal *who,

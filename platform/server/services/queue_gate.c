@@ -68,6 +68,14 @@ const char *pb_queue_limit_code(const char *limit_key)
 
 /* --- what is shared ----------------------------------------------------------------------------------------- */
 
+const char *pb_queue_node_name(const struct pb_queue_world *world, const char *node_id)
+{
+    for (size_t i = 0; node_id && i < world->nodes.count; i++)
+        if (strcmp(world->nodes.items[i].id, node_id) == 0)
+            return world->nodes.items[i].name;
+    return node_id;
+}
+
 static int count_active(struct pb_db *db, struct pb_arena *arena, struct pb_queue_world *world,
                         struct pb_error *err)
 {
@@ -81,9 +89,11 @@ static int count_active(struct pb_db *db, struct pb_arena *arena, struct pb_queu
     if (pb_node_list(db, arena, &world->nodes, err) < 0 ||
         pb_queue_active(db, arena, &active, err) < 0)
         return -1;
-    for (size_t i = 0; i < active.count; i++)
+    for (size_t i = 0; i < active.count; i++) {
+        active.items[i].node = pb_queue_node_name(world, active.items[i].node);
         if (pb_queue_tally_add(world->tally, &active.items[i], err) < 0)
             return -1;
+    }
     return 0;
 }
 
@@ -129,14 +139,6 @@ static int64_t opens_at(const struct pb_queue_world *world, const struct pb_queu
                                                        world->now_ms, &at, &err) < 0)
         return world->now_ms;
     return at;
-}
-
-const char *pb_queue_node_name(const struct pb_queue_world *world, const char *node_id)
-{
-    for (size_t i = 0; i < world->nodes.count; i++)
-        if (strcmp(world->nodes.items[i].id, node_id) == 0)
-            return world->nodes.items[i].name;
-    return node_id;
 }
 
 static int node_room(struct pb_queue_world *world, const char *node_id, const char **ret_why,

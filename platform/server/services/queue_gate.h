@@ -44,7 +44,7 @@ struct pb_queue_gate {
 int pb_queue_gate_of(struct pb_queue_world *world, const struct pb_queue_project *project,
                      struct pb_queue_gate *ret_gate, struct pb_error *err) PB_MUST_CHECK;
 
-/* The name of a node, as limits know it; its id for one that is not there any more. */
+/* The name of a node, as limits know it; the id of one that is not there any more; NULL for NULL. */
 const char *pb_queue_node_name(const struct pb_queue_world *world, const char *node_id);
 
 /* Works out `waiting` of those that are queued. */

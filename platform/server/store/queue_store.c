@@ -3,6 +3,8 @@
 #include "model/priority.h"
 #include "server/store/execution_rows_private.h"
 
+enum { ACTIVE_MOST = 100000 }; /* more than nodes can run */
+
 /* --- what is kept in each row ---------------------------------------------------------------------- */
 
 /* Of one work item the oldest open execution goes first. */
@@ -218,11 +220,10 @@ int pb_queue_active(struct pb_db *db, struct pb_arena *arena, struct pb_queue_lo
     struct pb_array array = {0};
 
     if (pb_db_list(db,
-                   "SELECT e.project_id, e.requested_by, e.labels, "
-                   "coalesce(n.name, e.node_id) FROM executions AS e "
-                   "LEFT JOIN nodes AS n ON n.id = e.node_id WHERE e.status IN ('assigned', "
-                   "'preparing', 'running', 'cancelling')",
-                   PB_NO_VALUES, arena, sizeof(struct pb_queue_load), read_active, &array, err) < 0)
+                   "SELECT project_id, requested_by, labels, node_id FROM executions "
+                   "WHERE status IN ('assigned', 'preparing', 'running', 'cancelling') LIMIT ?1",
+                   PB_VALUES(I(ACTIVE_MOST)), arena, sizeof(struct pb_queue_load), read_active,
+                   &array, err) < 0)
         return -1;
     *ret_loads = (struct pb_queue_loads){array.items, array.count};
     return 0;

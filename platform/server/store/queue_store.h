@@ -69,7 +69,7 @@ int pb_queue_ahead(struct pb_db *db, const struct pb_execution *execution, int64
 
 /* --- limits --------------------------------------------------------------------------------------- */
 
-/* What works now. */
+/* What works now; `node` is the node's id. */
 struct pb_queue_loads {
     struct pb_queue_load *items;
     size_t count;

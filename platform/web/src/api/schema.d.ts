@@ -284,6 +284,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["project"];
+            };
+            cookie?: never;
+        };
+        get: operations["schedules_list"];
+        put?: never;
+        post: operations["schedules_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["schedule"];
+            };
+            cookie?: never;
+        };
+        get: operations["schedules_show"];
+        /** @description Members that are absent stay as they are. */
+        put: operations["schedules_update"];
+        post?: never;
+        delete: operations["schedules_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["schedule"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One execution now, besides those that are due */
+        post: operations["schedules_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checks/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The next times of a cron text, without saving anything */
+        post: operations["checks_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/checks/github": {
         parameters: {
             query?: never;
@@ -936,6 +1009,91 @@ export interface components {
                 encrypted?: boolean;
             }[];
         };
+        /**
+         * @description What happens to times at which the platform was down
+         * @enum {string}
+         */
+        MissedPolicy: "run_once" | "skip";
+        /**
+         * @description What happens while the last run goes on
+         * @enum {string}
+         */
+        OverlapPolicy: "skip" | "queue" | "cancel_previous";
+        Schedule: {
+            id: string;
+            project_id: string;
+            name: string;
+            /**
+             * @example 30 2 * * mon-fri
+             * @example @daily
+             */
+            cron: string;
+            /** @example Asia/Tokyo */
+            time_zone: string;
+            enabled: boolean;
+            /** @description Up to so much later, always the same for one schedule */
+            jitter_seconds: number;
+            missed: components["schemas"]["MissedPolicy"];
+            overlap: components["schemas"]["OverlapPolicy"];
+            /** @description Null: title and prompt */
+            issue_number: number | null;
+            title: components["schemas"]["TextOrNull"];
+            prompt: components["schemas"]["TextOrNull"];
+            priority: components["schemas"]["Priority"];
+            next_at: components["schemas"]["TimeOrNull"];
+            /** @description The next five times; while it is off those that would be */
+            next: components["schemas"]["Time"][];
+            last: {
+                at: components["schemas"]["Time"];
+                /** @enum {string} */
+                result: "started" | "waiting" | "overlapped" | "missed" | "retrying" | "failed";
+                detail: components["schemas"]["TextOrNull"];
+                execution_id: components["schemas"]["TextOrNull"];
+                execution_status: components["schemas"]["ExecutionStatus"] | null;
+            } | null;
+            created_by: components["schemas"]["TextOrNull"];
+            version: number;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        ScheduleList: {
+            items: components["schemas"]["Schedule"][];
+        };
+        ScheduleCreate: {
+            name: string;
+            cron: string;
+            /** @description UTC when absent */
+            time_zone?: string;
+            enabled?: boolean;
+            jitter_seconds?: number;
+            missed?: components["schemas"]["MissedPolicy"];
+            overlap?: components["schemas"]["OverlapPolicy"];
+            /** @description Or title and prompt */
+            issue_number?: number | null;
+            title?: string | null;
+            prompt?: string | null;
+            priority?: components["schemas"]["Priority"];
+        };
+        ScheduleUpdate: {
+            name?: string;
+            cron?: string;
+            time_zone?: string;
+            enabled?: boolean;
+            jitter_seconds?: number;
+            missed?: components["schemas"]["MissedPolicy"];
+            overlap?: components["schemas"]["OverlapPolicy"];
+            issue_number?: number | null;
+            title?: string | null;
+            prompt?: string | null;
+            priority?: components["schemas"]["Priority"];
+        };
+        SchedulePreviewRequest: {
+            cron: string;
+            time_zone?: string;
+        };
+        SchedulePreview: {
+            next: components["schemas"]["Time"][];
+        };
         QueuePauseRequest: {
             /** @description Shown to everybody who waits */
             note?: string | null;
@@ -1310,6 +1468,16 @@ export interface components {
         };
     };
     responses: {
+        /** @description The schedule */
+        Schedule: {
+            headers: {
+                ETag?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Schedule"];
+            };
+        };
         /** @description The queue */
         Queue: {
             headers: {
@@ -1370,6 +1538,7 @@ export interface components {
     };
     parameters: {
         project: string;
+        schedule: string;
         execution: string;
         cursor: string;
         limit: number;
@@ -1849,6 +2018,146 @@ export interface operations {
         };
         responses: {
             201: components["responses"]["Execution"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    schedules_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["project"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of the project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    schedules_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["project"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["Schedule"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    schedules_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["schedule"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Schedule"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    schedules_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version last read, quoted; 412 when it is no longer that */
+                "If-Match"?: string;
+            };
+            path: {
+                id: components["parameters"]["schedule"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleUpdate"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Schedule"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    schedules_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["schedule"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted; its executions stay */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    schedules_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["schedule"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: components["responses"]["Execution"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    checks_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchedulePreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description At most five */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePreview"];
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };
