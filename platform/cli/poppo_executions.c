@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "cli/cli_command.h"
 #include "cli/cli_format.h"
-#include "cli/cli_table.h"
+#include "cli/cli_list.h"
 #include "cli/cli_text.h"
 #include "cli/cli_words.h"
 #include "model/limits.h"
@@ -111,96 +111,69 @@ int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret
 
 /* --- list ------------------------------------------------------------------------------------- */
 
-static const char *name_of(struct pb_cli *cli, const struct pb_json *execution)
+static const char *name_of(struct pb_arena *arena, const struct pb_json *execution)
 {
-    const char *name = pb_arena_format(&cli->arena, "%s#%lld",
-                                       pb_json_text(pb_json_get(execution, "project"), "id", ""),
-                                       (long long)pb_json_int(execution, "number", 0));
+    const char *name =
+        pb_arena_format(arena, "%s#%lld", pb_json_text(pb_json_get(execution, "project"), "id", ""),
+                        (long long)pb_json_int(execution, "number", 0));
 
     return name ? name : "";
 }
 
-static int add_row(struct pb_cli *cli, struct pb_cli_table *table, const struct pb_json *execution,
-                   struct pb_error *err)
+static const char *show_name(struct pb_arena *arena, const struct pb_json *execution,
+                             const char *name)
 {
-    int64_t issue = pb_json_int(execution, "issue_number", 0);
-    int64_t now = pb_clock_wall_ms();
-    const char *cells[] = {
-        name_of(cli, execution),
-        pb_cli_status_words(pb_json_text(execution, "status", NULL)),
-        issue ? pb_arena_format(&cli->arena, "#%lld", (long long)issue) : "",
-        pb_json_text(execution, "title", ""),
-        pb_json_text(execution, "requested_by", ""),
-        pb_cli_worked(&cli->arena, pb_json_int(execution, "active_ms", 0),
-                      pb_json_text(execution, "active_since", NULL), now),
-        pb_cli_money(&cli->arena, execution, "cost_usd"),
-        pb_cli_ago(&cli->arena, pb_json_text(execution, "created_at", NULL), now),
-    };
-
-    return pb_cli_table_add(table, cells, err);
+    (void)name; /* it is made of two members */
+    return name_of(arena, execution);
 }
 
-static int show_list(struct pb_cli *cli, const struct pb_json *page, struct pb_error *err)
+static const char *show_issue(struct pb_arena *arena, const struct pb_json *execution,
+                              const char *name)
 {
-    const struct pb_cli_column columns[] = {
-        {pb_say("EXECUTION", "実行"), false, false},
-        {pb_say("STATUS", "状態"), false, false},
-        {"ISSUE", true, false},
-        {pb_say("TITLE", "タイトル"), false, true},
-        {pb_say("BY", "依頼者"), false, false},
-        {pb_say("TOOK", "所要時間"), true, false},
-        {pb_say("COST", "費用"), true, false},
-        {pb_say("CREATED", "作成"), false, false},
-    };
-    struct pb_cli_table *table =
-        pb_cli_table_new(&cli->arena, columns, sizeof(columns) / sizeof(columns[0]));
-    const struct pb_json *items = pb_json_get(page, "items");
-    struct pb_buf text;
-    int r = table ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    int64_t issue = pb_json_int(execution, name, 0);
 
-    for (size_t i = 0; r == 0 && i < pb_json_count(items); i++)
-        r = add_row(cli, table, pb_json_at(items, i), err);
-    pb_buf_init(&text, OUTPUT_MAX);
-    if (r == 0) {
-        pb_cli_table_write(table, cli->width, &text);
-        r = pb_cli_print(cli, &text, err);
-    }
-    pb_buf_release(&text);
-    return r;
+    return issue ? pb_arena_format(arena, "#%lld", (long long)issue) : "";
 }
+
+static const char *show_worked(struct pb_arena *arena, const struct pb_json *execution,
+                               const char *name)
+{
+    return pb_cli_worked(arena, pb_json_int(execution, name, 0),
+                         pb_json_text(execution, "active_since", NULL), pb_clock_wall_ms());
+}
+
+static const struct pb_cli_field FIELDS[] = {
+    {"EXECUTION", "実行", "number", PB_CLI_LEFT, show_name, NULL},
+    {"STATUS", "状態", "status", PB_CLI_LEFT, NULL, pb_cli_status_words},
+    {"ISSUE", "ISSUE", "issue_number", PB_CLI_RIGHT, show_issue, NULL},
+    {"TITLE", "タイトル", "title", PB_CLI_GIVES, NULL, NULL},
+    {"BY", "依頼者", "requested_by", PB_CLI_LEFT, NULL, NULL},
+    {"TOOK", "所要時間", "active_ms", PB_CLI_RIGHT, show_worked, NULL},
+    {"COST", "費用", "cost_usd", PB_CLI_RIGHT, pb_cli_money, NULL},
+    {"CREATED", "作成", "created_at", PB_CLI_LEFT, pb_cli_show_ago, NULL},
+};
 
 static void put_filter(struct pb_cli *cli, struct pb_buf *path, const char *name,
                        enum pb_cli_option option)
 {
     if (!pb_cli_args_has(&cli->args, option))
         return;
-    pb_buf_format(path, "&%s=", name);
+    pb_buf_format(path, "%c%s=", strchr(pb_buf_string(path), '?') ? '&' : '?', name);
     pb_cli_put_encoded(path, cli->args.values[option]);
 }
 
 int pb_poppo_executions_list(struct pb_cli *cli, struct pb_error *err)
 {
-    struct pb_json *page = NULL;
     struct pb_buf path;
-    uint64_t limit;
-    int r = -1;
+    int r;
 
     pb_buf_init(&path, PATH_BYTES);
-    if (pb_cli_args_number(&cli->args, PB_CLI_LIMIT, PB_LIMIT_PAGE, PB_LIMIT_PAGE_DEFAULT, &limit,
-                           err) < 0)
-        goto out;
-    pb_buf_format(&path, "/api/executions?limit=%llu", (unsigned long long)limit);
+    pb_buf_text(&path, "/api/executions");
     put_filter(cli, &path, "project", PB_CLI_PROJECT);
     put_filter(cli, &path, "status", PB_CLI_STATUS);
-    if (pb_buf_failed(&path)) {
-        (void)pb_fail(err, PB_ERROR_TOO_LARGE, "filter too long");
-        goto out;
-    }
-    r = pb_cli_get(cli, pb_buf_string(&path), &page, err);
-    if (r == 0 && page)
-        r = show_list(cli, page, err);
-out:
-    pb_json_free(page);
+    r = pb_buf_failed(&path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "filter too long")
+                             : pb_cli_list(cli, pb_buf_string(&path), FIELDS,
+                                           sizeof(FIELDS) / sizeof(FIELDS[0]), err);
     pb_buf_release(&path);
     return r;
 }
@@ -274,7 +247,7 @@ static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct 
     const char *trigger = pb_json_text(execution, "trigger", NULL);
     const char *by = pb_json_text(execution, "requested_by", "");
 
-    pb_cli_put_pair(text, pb_say("Execution", "実行"), name_of(cli, execution));
+    pb_cli_put_pair(text, pb_say("Execution", "実行"), name_of(&cli->arena, execution));
     pb_cli_put_pair(text, "ID", pb_json_text(execution, "id", ""));
     pb_cli_put_pair(text, pb_say("Title", "タイトル"), pb_json_text(execution, "title", ""));
     pb_cli_put_pair(text, "Issue", pb_json_text(execution, "issue_url", NULL));
@@ -337,7 +310,7 @@ static int say_status(struct pb_cli *cli, const struct pb_json *execution, struc
     int r;
 
     pb_buf_init(&text, PATH_BYTES);
-    pb_buf_format(&text, "%s: %s\n", name_of(cli, execution),
+    pb_buf_format(&text, "%s: %s\n", name_of(&cli->arena, execution),
                   pb_cli_status_words(pb_json_text(execution, "status", NULL)));
     r = pb_cli_print(cli, &text, err);
     pb_buf_release(&text);
@@ -419,8 +392,8 @@ static int judge(struct pb_cli *cli, const char *id, struct pb_error *err)
     why = sentence(pb_json_get(execution, "reason"));
     if (!pb_text_equal(status, "succeeded"))
         r = pb_fail_reason(err, PB_ERROR_UNPROCESSABLE, "execution_not_succeeded", "%s: %s%s%s",
-                           name_of(cli, execution), pb_cli_status_words(status), why ? ": " : "",
-                           why ? why : "");
+                           name_of(&cli->arena, execution), pb_cli_status_words(status),
+                           why ? ": " : "", why ? why : "");
     pb_json_free(execution);
     return r;
 }

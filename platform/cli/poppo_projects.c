@@ -5,85 +5,27 @@
 #include "base/text.h"
 #include "cli/cli_command.h"
 #include "cli/cli_format.h"
-#include "cli/cli_table.h"
+#include "cli/cli_list.h"
 #include "cli/cli_words.h"
-#include "model/limits.h"
 
 enum { PATH_BYTES = 1024, OUTPUT_MAX = 4 << 20 };
 
-static int add_row(struct pb_cli *cli, struct pb_cli_table *table, const struct pb_json *project,
-                   struct pb_error *err)
-{
-    const struct pb_json *counts = pb_json_get(project, "counts");
-    const char *cells[] = {
-        pb_json_text(project, "id", ""),
-        pb_cli_project_status_words(pb_json_text(project, "status", NULL)),
-        pb_cli_health_words(pb_json_text(project, "health", NULL)),
-        pb_cli_agent_words(pb_json_text(pb_json_get(project, "agent"), "state", NULL)),
-        pb_cli_count(&cli->arena, pb_json_int(counts, "queued", -1)),
-        pb_cli_count(&cli->arena, pb_json_int(counts, "running", -1)),
-        pb_cli_count(&cli->arena, pb_json_int(counts, "waiting", -1)),
-        pb_cli_count(&cli->arena, pb_json_int(counts, "succeeded", -1)),
-        pb_cli_count(&cli->arena, pb_json_int(counts, "failed", -1)),
-        pb_json_text(project, "github_url", ""),
-    };
-
-    return pb_cli_table_add(table, cells, err);
-}
-
-static int show_list(struct pb_cli *cli, const struct pb_json *page, struct pb_error *err)
-{
-    const struct pb_cli_column columns[] = {
-        {pb_say("PROJECT", "プロジェクト"), false, false},
-        {pb_say("STATUS", "状態"), false, false},
-        {pb_say("HEALTH", "健全性"), false, false},
-        {pb_say("AGENT", "エージェント"), false, false},
-        {pb_say("QUEUED", "待機"), true, false},
-        {pb_say("RUNNING", "実行"), true, false},
-        {pb_say("WAITING", "回答待ち"), true, false},
-        {pb_say("OK", "成功"), true, false},
-        {pb_say("FAILED", "失敗"), true, false},
-        {pb_say("REPOSITORY", "リポジトリ"), false, true},
-    };
-    struct pb_cli_table *table =
-        pb_cli_table_new(&cli->arena, columns, sizeof(columns) / sizeof(columns[0]));
-    const struct pb_json *items = pb_json_get(page, "items");
-    struct pb_buf text;
-    int r = table ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-
-    for (size_t i = 0; r == 0 && i < pb_json_count(items); i++)
-        r = add_row(cli, table, pb_json_at(items, i), err);
-    pb_buf_init(&text, OUTPUT_MAX);
-    if (r == 0) {
-        pb_cli_table_write(table, cli->width, &text);
-        if (pb_json_text(page, "next_cursor", NULL))
-            pb_buf_text(&text, pb_say("… and more; --limit shows up to 200\n",
-                                      "… ほかにもあります（--limit で最大 200 件）\n"));
-        r = pb_cli_print(cli, &text, err);
-    }
-    pb_buf_release(&text);
-    return r;
-}
+static const struct pb_cli_field FIELDS[] = {
+    {"PROJECT", "プロジェクト", "id", PB_CLI_LEFT, NULL, NULL},
+    {"STATUS", "状態", "status", PB_CLI_LEFT, NULL, pb_cli_project_status_words},
+    {"HEALTH", "健全性", "health", PB_CLI_LEFT, NULL, pb_cli_health_words},
+    {"AGENT", "エージェント", "agent.state", PB_CLI_LEFT, NULL, pb_cli_agent_words},
+    {"QUEUED", "待機", "counts.queued", PB_CLI_RIGHT, pb_cli_show_count, NULL},
+    {"RUNNING", "実行", "counts.running", PB_CLI_RIGHT, pb_cli_show_count, NULL},
+    {"WAITING", "回答待ち", "counts.waiting", PB_CLI_RIGHT, pb_cli_show_count, NULL},
+    {"OK", "成功", "counts.succeeded", PB_CLI_RIGHT, pb_cli_show_count, NULL},
+    {"FAILED", "失敗", "counts.failed", PB_CLI_RIGHT, pb_cli_show_count, NULL},
+    {"REPOSITORY", "リポジトリ", "github_url", PB_CLI_GIVES, NULL, NULL},
+};
 
 int pb_poppo_projects_list(struct pb_cli *cli, struct pb_error *err)
 {
-    struct pb_json *page = NULL;
-    struct pb_buf path;
-    uint64_t limit;
-    int r = -1;
-
-    pb_buf_init(&path, PATH_BYTES);
-    if (pb_cli_args_number(&cli->args, PB_CLI_LIMIT, PB_LIMIT_PAGE, PB_LIMIT_PAGE_DEFAULT, &limit,
-                           err) < 0)
-        goto out;
-    pb_buf_format(&path, "/api/projects?limit=%llu", (unsigned long long)limit);
-    r = pb_cli_get(cli, pb_buf_string(&path), &page, err);
-    if (r == 0 && page)
-        r = show_list(cli, page, err);
-out:
-    pb_json_free(page);
-    pb_buf_release(&path);
-    return r;
+    return pb_cli_list(cli, "/api/projects", FIELDS, sizeof(FIELDS) / sizeof(FIELDS[0]), err);
 }
 
 static void put_agent(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *agent)
