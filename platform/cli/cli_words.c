@@ -49,7 +49,7 @@ static const struct word AGENTS[] = {
     {"running", "running", "稼働中"},
     {"backing_off", "backing off", "再起動待ち"},
     {"degraded", "degraded", "一部に問題あり"},
-    {"unreachable", "node offline", "ノードがオフライン"},
+    {"unreachable", "unreachable", "応答なし"},
     {NULL, NULL, NULL},
 };
 
