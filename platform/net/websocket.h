@@ -57,7 +57,9 @@ struct pb_websocket *pb_websocket_connect(struct pb_loop *loop, const char *url,
 bool pb_websocket_send(struct pb_websocket *ws, bool is_text, const void *data, size_t len);
 /* Built once for many (server side, unmasked); refcounted. */
 struct pb_websocket_frame *pb_websocket_frame_new(bool is_text, const void *data, size_t len);
-void pb_websocket_frame_unref(struct pb_websocket_frame *frame);
+void pb_websocket_frame_unref(struct pb_websocket_frame *frame); /* NULL is fine */
+/* What it carries, without its header. */
+const char *pb_websocket_frame_data(const struct pb_websocket_frame *frame, size_t *ret_len);
 bool pb_websocket_send_frame(struct pb_websocket *ws, struct pb_websocket_frame *frame);
 size_t pb_websocket_queued(const struct pb_websocket *ws);
 /* Stops or resumes reading (back-pressure). Loop thread only. */

@@ -172,6 +172,12 @@ void pb_websocket_frame_unref(struct pb_websocket_frame *frame)
     free(frame);
 }
 
+const char *pb_websocket_frame_data(const struct pb_websocket_frame *frame, size_t *ret_len)
+{
+    *ret_len = frame->bytes->len - frame->header_len;
+    return frame->bytes->data + frame->header_len;
+}
+
 bool pb_websocket_send_frame(struct pb_websocket *ws, struct pb_websocket_frame *frame)
 {
     bool taken;

@@ -23,7 +23,14 @@
 #include "server/store/project_store.h"
 #include "server/store/store.h"
 
-enum { OBJECT_MAX = 1 << 20, ARENA_MAX = 4 << 20, IDLE_MS = 2500, SESSIONS_MS = 2500 };
+enum {
+    OBJECT_MAX = 1 << 20,
+    ARENA_MAX = 4 << 20,
+    IDLE_MS = 2500,
+    SESSIONS_MS = 2500, /* between two looks at all sessions */
+    PORTION_MS = 10,    /* of such a look at once: events do not wait for it */
+    TIDY_MS = 2000,
+};
 
 /* One tick's work, taken out from under the lock. */
 struct batch {
@@ -307,31 +314,63 @@ static void tell_all(struct pb_events *events, struct batch *batch)
         free(item);
     }
     (void)pthread_mutex_lock(&events->lock);
-    if (batch->lost)
+    if (batch->lost) {
         pb_topics_refetch_all(events);
-    pb_topics_tidy(events, pb_clock_steady_ms());
+        events->stats.overruns++;
+    }
+    pb_subscribers_catch_up(events);
     (void)pthread_mutex_unlock(&events->lock);
 }
 
-/* Are those who watch still signed in? What ends a session here says so at once; this finds the rest. */
-static void check_sessions(struct pb_events *events)
-{
+/* The sessions of those who watch, on their way through a look at all of them. */
+struct sessions {
+    struct watcher *watchers; /* owned; NULL = none is under way */
     size_t count;
-    struct watcher *watchers = pb_watchers(events, &count);
+    size_t at;
+    int64_t next_ms; /* steady: of the next look */
+};
 
-    for (size_t i = 0; i < count; i++) {
-        struct pb_error err;
+static void check_session(struct pb_events *events, const struct watcher *watcher)
+{
+    struct pb_error err;
 
-        if (pb_auth_session_check(events->platform->auth, watchers[i].session_id,
-                                  watchers[i].user_id, &err) == 0)
-            continue;
-        if (err.code == PB_ERROR_UNAUTHENTICATED)
-            pb_events_session_ended(events, watchers[i].session_id);
-        else
-            pb_log_fail(PB_LOG_WARN, "events", &err,
-                        "cannot see whether a live connection's session is still good");
+    if (pb_auth_session_check(events->platform->auth, watcher->session_id, watcher->user_id,
+                              &err) == 0)
+        return;
+    if (err.code == PB_ERROR_UNAUTHENTICATED)
+        pb_events_session_ended(events, watcher->session_id);
+    else
+        pb_log_fail(PB_LOG_WARN, "events", &err,
+                    "cannot see whether a live connection's session is still good");
+}
+
+/* Are those who watch still signed in? What ends a session here says so at once; this finds the rest. */
+static void check_sessions(struct pb_events *events, struct sessions *sessions)
+{
+    int64_t now = pb_clock_steady_ms();
+
+    if (!sessions->watchers && now < sessions->next_ms)
+        return;
+    if (!sessions->watchers) {
+        sessions->next_ms = now + SESSIONS_MS;
+        sessions->watchers = pb_watchers(events, &sessions->count);
+        sessions->at = 0;
     }
-    free(watchers);
+    while (sessions->at < sessions->count && pb_clock_steady_ms() < now + PORTION_MS)
+        check_session(events, &sessions->watchers[sessions->at++]);
+    if (sessions->at == sessions->count) {
+        free(sessions->watchers);
+        sessions->watchers = NULL;
+    }
+}
+
+static void tidy(struct pb_events *events, int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&events->lock);
+    pb_subscribers_catch_up(events);
+    pb_subscribers_beat(events, now_ms);
+    pb_topics_tidy(events, now_ms);
+    (void)pthread_mutex_unlock(&events->lock);
 }
 
 static void wait_until(struct pb_events *events, int64_t steady_ms)
@@ -347,17 +386,17 @@ static bool has_work(const struct pb_events *events)
     return events->dirty_count > 0 || events->logs || events->dirty_lost;
 }
 
-/* Waits for something to tell, and for the tick to come round. False = stop. */
-static bool take(struct pb_events *events, int64_t last_ms, struct batch *ret)
+/* Waits for something to tell, at most `idle_ms`, and for the tick to come round. False = stop. */
+static bool take(struct pb_events *events, int64_t told_ms, int64_t idle_ms, struct batch *ret)
 {
-    int64_t idle_until = pb_clock_steady_ms() + IDLE_MS;
+    int64_t idle_until = pb_clock_steady_ms() + idle_ms;
     bool go_on;
 
     (void)pthread_mutex_lock(&events->lock);
     while (!events->is_stopping && !has_work(events) && pb_clock_steady_ms() < idle_until)
         wait_until(events, idle_until);
-    while (!events->is_stopping && has_work(events) && pb_clock_steady_ms() < last_ms + TICK_MS)
-        wait_until(events, last_ms + TICK_MS);
+    while (!events->is_stopping && has_work(events) && pb_clock_steady_ms() < told_ms + TICK_MS)
+        wait_until(events, told_ms + TICK_MS);
     memcpy(ret->dirty, events->dirty, events->dirty_count * sizeof(events->dirty[0]));
     ret->count = events->dirty_count;
     ret->logs = events->logs;
@@ -376,18 +415,26 @@ static void run(void *arg)
 {
     struct pb_events *events = arg;
     struct batch batch = {.dirty = calloc(DIRTY_MAX, sizeof(struct dirty))};
-    int64_t last_ms = 0, sessions_ms = 0;
+    struct sessions sessions = {0};
+    int64_t told_ms = 0, tidy_ms = 0;
     bool go_on = batch.dirty != NULL;
 
     while (go_on) {
-        go_on = take(events, last_ms, &batch);
-        last_ms = pb_clock_steady_ms();
-        tell_all(events, &batch);
-        if (last_ms >= sessions_ms + SESSIONS_MS) {
-            check_sessions(events);
-            sessions_ms = last_ms;
+        int64_t now;
+
+        go_on = take(events, told_ms, sessions.watchers ? PORTION_MS : IDLE_MS, &batch);
+        now = pb_clock_steady_ms();
+        if (batch.count > 0 || batch.logs || batch.lost) {
+            tell_all(events, &batch);
+            told_ms = now;
+        }
+        check_sessions(events, &sessions);
+        if (now >= tidy_ms + TIDY_MS) {
+            tidy(events, now);
+            tidy_ms = now;
         }
     }
+    free(sessions.watchers);
     free(batch.dirty);
 }
 
@@ -413,6 +460,16 @@ struct pb_events *pb_events_start(struct pb_platform *platform, struct pb_error 
         return NULL;
     }
     return events;
+}
+
+void pb_events_stats(struct pb_events *events, struct pb_events_stats *ret_stats)
+{
+    (void)pthread_mutex_lock(&events->lock);
+    *ret_stats = events->stats;
+    ret_stats->topics = events->topic_count;
+    ret_stats->changed = events->dirty_count;
+    ret_stats->log_bytes = events->log_bytes;
+    (void)pthread_mutex_unlock(&events->lock);
 }
 
 void pb_events_finish(struct pb_events *events)

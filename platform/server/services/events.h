@@ -26,6 +26,7 @@
 #include "base/error.h"
 
 struct pb_events;
+struct pb_http_exchange;
 struct pb_platform;
 struct pb_principal;
 struct pb_subscriber;
@@ -50,9 +51,23 @@ void pb_events_log_head(struct pb_events *events, const char *execution_id);
 /* The session has ended: its connections are told nothing more and closed with PB_CLOSE_SESSION_ENDED. */
 void pb_events_session_ended(struct pb_events *events, const char *session_id);
 
-/* --- used by api/live_api.c --------------------------------------------------------------------------- */
+struct pb_events_stats {
+    size_t sockets; /* subscribers by WebSocket */
+    size_t streams; /* subscribers by server-sent events */
+    size_t topics;
+    size_t changed;    /* objects that wait to be told of */
+    size_t log_bytes;  /* of log text that waits */
+    uint64_t events;   /* messages made, each for all who watch its topic */
+    uint64_t dropped;  /* messages a subscriber had no room for */
+    uint64_t overruns; /* ticks in which more changed than fits: everybody fetched again */
+};
+void pb_events_stats(struct pb_events *events, struct pb_events_stats *ret_stats);
 
-enum { PB_CLOSE_SESSION_ENDED = 4401 };
+/* --- used by api/live_api.c and api/events_api.c --------------------------------------------------------- */
+
+enum { PB_CLOSE_SESSION_ENDED = 4401, PB_EVENT_TOPICS = 100 /* of one subscriber */ };
+
+bool pb_events_is_topic(const char *name);
 
 /* One browser connection to be, of a session. LIMITED when there are too many, of it or of all. Whoever makes
  * one looks AFTERWARDS whether the session is still good: its end reaches every subscriber there is. */
@@ -60,10 +75,16 @@ struct pb_subscriber *pb_subscriber_new(struct pb_events *events, const struct p
                                         struct pb_error *err) PB_MUST_CHECK;
 /* Its socket, of which it takes its own reference. One whose session has ended meanwhile is closed. */
 void pb_subscriber_attach(struct pb_subscriber *subscriber, struct pb_websocket *ws);
-/* After the socket closed; unsubscribes from everything. */
+/* Or the reply that its events are written to, whose head has been sent and which lives until it is freed.
+ * `end` is called when the session has ended, at most once, perhaps at once, with our lock held: it may
+ * only post. */
+int pb_subscriber_attach_stream(struct pb_subscriber *subscriber, struct pb_http_exchange *exchange,
+                                void (*end)(void *arg), void *arg,
+                                struct pb_error *err) PB_MUST_CHECK;
+/* After the socket closed, or before the reply ends; unsubscribes from everything. */
 void pb_subscriber_free(struct pb_subscriber *subscriber);
-/* since < 0: from now on. INVALID for an unknown topic, LIMITED beyond 100 topics, UNAUTHENTICATED after the
- * session's end. */
+/* since < 0: from now on. INVALID for an unknown topic, LIMITED beyond PB_EVENT_TOPICS, UNAUTHENTICATED after
+ * the session's end. */
 int pb_subscriber_subscribe(struct pb_subscriber *subscriber, const char *topic, int64_t since,
                             struct pb_error *err) PB_MUST_CHECK;
 void pb_subscriber_unsubscribe(struct pb_subscriber *subscriber, const char *topic);
