@@ -2,6 +2,7 @@
  * the upgrade itself happens on the loop. */
 #include "server/api/live_api.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "server/api/request.h"
 #include "server/middleware/authenticate.h"
 #include "server/middleware/cookie.h"
+#include "server/services/auth.h"
 #include "server/services/events.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
@@ -29,6 +31,8 @@ enum {
     CLOSE_GOING_AWAY = 1001,
     CLOSE_POLICY = 1008,
 };
+
+static const char STOPPING[] = "the platform is stopping";
 
 /* --- tickets ---------------------------------------------------------------------------------------------- */
 
@@ -48,7 +52,7 @@ int ws_ticket(struct pb_request *req, struct pb_error *err)
 /* --- browsers --------------------------------------------------------------------------------------------- */
 
 struct browser {
-    struct browser *next;
+    struct browser *next, **link;      /* among those that are connected */
     struct pb_http_exchange *exchange; /* until accepted */
     struct pb_websocket *ws;
     struct pb_subscriber *subscriber;
@@ -56,10 +60,36 @@ struct browser {
     unsigned messages;
 };
 
-/* Loop thread only. */
-static struct browser *browsers;
-static size_t browser_count;
-static bool is_stopping;
+static struct {
+    pthread_mutex_t lock; /* guards what follows: browsers may be on several loops */
+    struct browser *first;
+    size_t count;
+    bool is_stopping;
+} browsers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void add_browser(struct browser *browser)
+{
+    (void)pthread_mutex_lock(&browsers.lock);
+    browser->next = browsers.first;
+    browser->link = &browsers.first;
+    if (browser->next)
+        browser->next->link = &browser->next;
+    browsers.first = browser;
+    browsers.count++;
+    if (browsers.is_stopping)
+        pb_websocket_close(browser->ws, CLOSE_GOING_AWAY, STOPPING);
+    (void)pthread_mutex_unlock(&browsers.lock);
+}
+
+static void remove_browser(struct browser *browser)
+{
+    (void)pthread_mutex_lock(&browsers.lock);
+    *browser->link = browser->next;
+    if (browser->next)
+        browser->next->link = browser->link;
+    browsers.count--;
+    (void)pthread_mutex_unlock(&browsers.lock);
+}
 
 static void free_browser(struct browser *browser)
 {
@@ -68,13 +98,11 @@ static void free_browser(struct browser *browser)
     free(browser);
 }
 
-static void send_error(struct pb_websocket *ws, const char *topic, const struct pb_error *err)
+void pb_live_write_error(struct pb_buf *buf, const char *topic, const struct pb_error *err)
 {
     struct pb_json_writer w;
-    struct pb_buf text;
 
-    pb_buf_init(&text, 4096);
-    pb_json_writer_init(&w, &text);
+    pb_json_writer_init(&w, buf);
     pb_json_begin_object(&w, NULL);
     pb_json_put_text(&w, "type", "error");
     pb_json_put_text(&w, "code", pb_error_reason(err));
@@ -82,6 +110,14 @@ static void send_error(struct pb_websocket *ws, const char *topic, const struct 
     if (topic)
         pb_json_put_text(&w, "topic", topic);
     pb_json_end_object(&w);
+}
+
+static void send_error(struct pb_websocket *ws, const char *topic, const struct pb_error *err)
+{
+    struct pb_buf text;
+
+    pb_buf_init(&text, 4096);
+    pb_live_write_error(&text, topic, err);
     (void)pb_websocket_send(ws, true, text.data, text.len);
     pb_buf_release(&text);
 }
@@ -144,12 +180,7 @@ static void on_closed(void *arg, struct pb_websocket *ws, int code, const char *
 
     (void)ws;
     pb_log_debug("live", "browser left code=%d %s", code, reason ? reason : "");
-    for (struct browser **at = &browsers; *at; at = &(*at)->next)
-        if (*at == browser) {
-            *at = browser->next;
-            browser_count--;
-            break;
-        }
+    remove_browser(browser);
     free_browser(browser);
 }
 
@@ -181,33 +212,39 @@ static void accept_browser(void *arg)
     };
     struct pb_error err;
 
-    if (is_stopping) {
-        (void)pb_fail(&err, PB_ERROR_UNAVAILABLE, "the platform is stopping; try again soon");
-        refuse(browser->exchange, 503, &err);
-        free_browser(browser);
-        return;
-    }
     browser->ws = pb_websocket_accept(browser->exchange, &options, &err);
     if (!browser->ws) {
         refuse(browser->exchange, 400, &err);
         free_browser(browser);
         return;
     }
-    browser->next = browsers;
-    browsers = browser;
-    browser_count++;
     pb_subscriber_attach(browser->subscriber, browser->ws);
+    add_browser(browser);
+}
+
+static int recognise(struct pb_request *req, struct pb_principal *ret_who, struct pb_error *err)
+{
+    struct pb_auth *auth = req->platform->auth;
+    const char *ticket = pb_request_query(req, "ticket");
+    const struct pb_principal *who;
+
+    if (ticket)
+        return pb_auth_ticket_use(auth, ticket, req->arena, ret_who, err);
+    if (pb_authenticate(auth, req->exchange, req->request_id, req->arena, &who, err) < 0)
+        return -1;
+    *ret_who = *who;
+    return 0;
 }
 
 /* First a subscriber, then a look at its session: an end that comes in between reaches the subscriber. */
-static struct pb_subscriber *subscriber_for(struct pb_request *req, const char *ticket,
-                                            struct pb_error *err)
+struct pb_subscriber *pb_live_subscriber(struct pb_request *req, struct pb_error *err)
 {
     struct pb_platform *platform = req->platform;
     struct pb_subscriber *subscriber;
     struct pb_principal who;
 
-    if (pb_auth_ticket_use(platform->auth, ticket, req->arena, &who, err) < 0)
+    /* A page of another site could ask, but not with a ticket; the origin is looked at all the same. */
+    if (pb_cookie_check_origin(req->exchange, err) < 0 || recognise(req, &who, err) < 0)
         return NULL;
     subscriber = pb_subscriber_new(platform->events, &who, err);
     if (subscriber && pb_auth_session_check(platform->auth, who.session_id, who.user_id, err) < 0) {
@@ -219,14 +256,9 @@ static struct pb_subscriber *subscriber_for(struct pb_request *req, const char *
 
 int live_connect(struct pb_request *req, struct pb_error *err)
 {
-    const char *ticket = pb_request_query(req, "ticket");
-    struct pb_subscriber *subscriber;
+    struct pb_subscriber *subscriber = pb_live_subscriber(req, err);
     struct browser *browser;
 
-    /* A page of another site could open a socket, but not with a ticket; the origin is looked at all the same. */
-    if (pb_cookie_check_origin(req->exchange, err) < 0)
-        return -1;
-    subscriber = subscriber_for(req, ticket ? ticket : "", err);
     if (!subscriber)
         return -1;
     browser = calloc(1, sizeof(*browser));
@@ -246,14 +278,22 @@ int live_connect(struct pb_request *req, struct pb_error *err)
 
 void pb_live_stop(void)
 {
-    is_stopping = true;
-    for (struct browser *browser = browsers; browser; browser = browser->next)
-        pb_websocket_close(browser->ws, CLOSE_GOING_AWAY, "the platform is stopping");
+    (void)pthread_mutex_lock(&browsers.lock);
+    browsers.is_stopping = true;
+    for (struct browser *browser = browsers.first; browser; browser = browser->next)
+        pb_websocket_close(browser->ws, CLOSE_GOING_AWAY, STOPPING);
+    (void)pthread_mutex_unlock(&browsers.lock);
+    pb_event_streams_stop();
 }
 
 size_t pb_live_count(void)
 {
-    return browser_count;
+    size_t count;
+
+    (void)pthread_mutex_lock(&browsers.lock);
+    count = browsers.count;
+    (void)pthread_mutex_unlock(&browsers.lock);
+    return count;
 }
 
 /* --- nodes ------------------------------------------------------------------------------------------------ */

@@ -692,7 +692,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A one-time ticket for /api/ws */
+        /** A one-time ticket for /api/ws or /api/events */
         post: operations["ws_ticket"];
         delete?: never;
         options?: never;
@@ -707,8 +707,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Live data (WebSocket; the ticket is the permission). Messages are LiveRequest and LiveMessage. */
+        /** Live data (WebSocket; a ticket or an access token is the permission). Messages are LiveRequest and LiveMessage. */
         get: operations["live_connect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as server-sent events (a ticket or an access token is the permission). Each event's data is a LiveMessage. */
+        get: operations["events_stream"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2620,8 +2637,8 @@ export interface operations {
     };
     live_connect: {
         parameters: {
-            query: {
-                ticket: string;
+            query?: {
+                ticket?: string;
             };
             header?: never;
             path?: never;
@@ -2635,6 +2652,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    events_stream: {
+        parameters: {
+            query: {
+                /**
+                 * @description Comma-separated, at most 100; TOPIC@SEQ goes on behind that seq
+                 * @example projects,executions@1700000000000042
+                 */
+                topics: string;
+                ticket?: string;
+            };
+            header?: {
+                /** @description The last id seen, for the same topics: goes on behind it */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the session ends */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
             };
             default: components["responses"]["Problem"];
         };
