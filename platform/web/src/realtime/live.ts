@@ -11,6 +11,7 @@ import { type Store, useAppSelector } from '../app/store'
 import { applyDeleted, applyExecution, applyNode, applyProject, refetchTopic } from './apply'
 import { liveSlice } from './liveSlice'
 import { LiveSocket, type SocketLike, type TopicHandler } from './socket'
+import { EventStream } from './stream'
 
 const frameMs = 60
 const statsMs = 2000
@@ -70,6 +71,7 @@ export function startLive(store: Store): void {
   socket = new LiveSocket({
     ticket,
     open,
+    openStream: (value, positions) => new EventStream(value, positions, { ticket }),
     onState: (connection) =>
       store.dispatch(liveSlice.actions.connectionChanged({ connection, at: Date.now() })),
   })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { backoff, LiveSocket, type LiveState, type SocketLike } from './socket'
+import { backoff, LiveSocket, type LiveState, type Position, type SocketLike } from './socket'
 
 class FakeSocket implements SocketLike {
   sent: Record<string, unknown>[] = []
@@ -7,6 +7,8 @@ class FakeSocket implements SocketLike {
   onopen: (() => void) | null = null
   onmessage: ((event: { data: unknown }) => void) | null = null
   onclose: (() => void) | null = null
+  onheard: (() => void) | null = null
+  constructor(readonly streamed: Position[] | null = null) {}
   send(text: string) {
     this.sent.push(JSON.parse(text))
   }
@@ -54,6 +56,11 @@ function setup() {
     ticket,
     open: () => {
       const socket = new FakeSocket()
+      sockets.push(socket)
+      return socket
+    },
+    openStream: (_ticket, positions) => {
+      const socket = new FakeSocket(positions)
       sockets.push(socket)
       return socket
     },
@@ -187,6 +194,71 @@ describe('LiveSocket', () => {
     s.last().onclose?.()
     s.live.wake()
     expect(s.states.at(-1)?.name).toBe('connecting')
+  })
+
+  it('reads server-sent events when the WebSocket does not open twice', async () => {
+    s.live.subscribe('projects', () => {})
+    s.live.start()
+    for (const delay of [500, 1000]) {
+      await settle()
+      expect(s.last().streamed).toBeNull()
+      s.last().onclose?.()
+      await s.clock.pass(delay)
+    }
+    await s.connect()
+    expect(s.last().streamed).toEqual([{ topic: 'projects', since: null }])
+    expect(s.states.at(-1)?.name).toBe('live')
+    s.last().say({ type: 'subscribed', topic: 'projects', seq: 7 })
+    s.last().onclose?.() // then the WebSocket has one more chance
+    await s.clock.pass(500)
+    await settle()
+    expect(s.last().streamed).toBeNull()
+    s.last().onclose?.()
+    await s.clock.pass(1000)
+    await s.connect()
+    expect(s.last().streamed).toEqual([{ topic: 'projects', since: 7 }])
+  })
+
+  it('does not blame the WebSocket when the platform does not answer', async () => {
+    s.ticket.mockRejectedValue(new Error('down'))
+    s.live.start()
+    await s.clock.pass(5000)
+    s.ticket.mockResolvedValue('ticket')
+    await s.clock.pass(8000)
+    expect(s.last().streamed).toBeNull()
+    s.live.offline()
+    s.live.wake()
+    await settle()
+    s.live.offline()
+    s.live.wake()
+    await settle()
+    expect(s.last().streamed).toBeNull()
+  })
+
+  it('takes a sign of life for an answer', async () => {
+    s.live.subscribe('projects', () => {})
+    s.live.start()
+    await s.connect()
+    for (let i = 0; i < 6; i++) {
+      await s.clock.pass(18_000)
+      s.last().onheard?.()
+    }
+    expect(s.last().sent).toHaveLength(1)
+    expect(s.states.at(-1)?.name).toBe('live')
+  })
+
+  it('resumes where it was when it is cut before what it missed has come', async () => {
+    s.live.subscribe('projects', () => {})
+    s.live.start()
+    await s.connect()
+    s.last().say({ type: 'subscribed', topic: 'projects', seq: 3 })
+    for (const delay of [500, 500]) {
+      s.last().onclose?.()
+      await s.clock.pass(delay)
+      await s.connect()
+      s.last().say({ type: 'subscribed', topic: 'projects', seq: 9 })
+      expect(s.last().sent).toEqual([{ op: 'subscribe', topic: 'projects', since: 3 }])
+    }
   })
 
   it('unsubscribes with the last handler only', async () => {

@@ -6,7 +6,8 @@
  *     ▲                                                    │ wake (network is back, tab is seen)
  *     └───────────────────────stop──────────────────────────┘
  *
- * One socket carries every topic. For each topic the last `seq` is remembered and given as `since`
+ * One socket carries every topic. When the WebSocket cannot be opened twice in a row although the
+ * platform answers (a proxy's doing), server-sent events take its place. For each topic the last `seq` is remembered and given as `since`
  * after a reconnect, so the server can resume; when it cannot, it says `refetch` and the snapshot is
  * read again over REST. A connection that is silent for long is tested by subscribing again to what
  * is subscribed already: the server must answer, or the connection is taken for dead.
@@ -29,12 +30,22 @@ export interface SocketLike {
   onopen: (() => void) | null
   onmessage: ((event: { data: unknown }) => void) | null
   onclose: (() => void) | null
+  /** A sign of life that is no message. */
+  onheard?: (() => void) | null
+}
+
+/** A topic and the last `seq` seen of it. */
+export interface Position {
+  topic: string
+  since: number | null
 }
 
 export interface SocketOptions {
   /** A one-time ticket; rejects when there is no session or no network. */
   ticket: () => Promise<string>
   open: (ticket: string) => SocketLike
+  /** The same by server-sent events, already subscribed to these. */
+  openStream: (ticket: string, positions: Position[]) => SocketLike
   onState: (state: LiveState) => void
   onError?: (code: string, topic: string | undefined) => void
   now?: () => number
@@ -48,6 +59,7 @@ const longestDelay = 30_000
 const openLimit = 10_000 // ticket + handshake
 const silenceLimit = 25_000 // then ask
 const answerLimit = 10_000 // then give up
+const refusalLimit = 2 // then server-sent events
 
 interface Topic {
   handlers: Set<TopicHandler>
@@ -65,6 +77,9 @@ export class LiveSocket {
   private state: LiveState = { name: 'idle' }
   private socket: SocketLike | null = null
   private attempt = 0
+  /** WebSockets in a row that did not open. */
+  private refusals = 0
+  private streaming = false
   private timer: unknown = null
   private asked = false
   /** Grows with every connection, so that a late answer of an old one is recognised. */
@@ -107,7 +122,7 @@ export class LiveSocket {
 
   /** The network is known to be gone. */
   offline(): void {
-    if (this.state.name === 'live' || this.state.name === 'connecting') this.lost()
+    if (this.state.name === 'live' || this.state.name === 'connecting') this.retry()
   }
 
   subscribe(name: string, handler: TopicHandler): () => void {
@@ -143,18 +158,27 @@ export class LiveSocket {
     this.options.ticket().then(
       (ticket) => {
         if (generation !== this.generation) return
-        const socket = this.options.open(ticket)
+        this.streaming = this.refusals >= refusalLimit
+        const socket = this.streaming
+          ? this.options.openStream(ticket, this.positions())
+          : this.options.open(ticket)
         this.socket = socket
         socket.onopen = () => generation === this.generation && this.opened()
         socket.onmessage = (event) => generation === this.generation && this.received(event.data)
         socket.onclose = () => generation === this.generation && this.lost()
+        socket.onheard = () => generation === this.generation && this.listen()
       },
       () => generation === this.generation && this.lost(),
     )
   }
 
+  private positions(): Position[] {
+    return [...this.topics].map(([topic, { seq }]) => ({ topic, since: seq }))
+  }
+
   private opened(): void {
     this.attempt = 0
+    if (!this.streaming) this.refusals = 0
     this.move({ name: 'live' })
     this.listen()
     for (const [name, topic] of this.topics) this.sendSubscribe(name, topic)
@@ -169,11 +193,18 @@ export class LiveSocket {
       socket.onopen = null
       socket.onmessage = null
       socket.onclose = null
+      socket.onheard = null
       socket.close()
     }
   }
 
   private lost(): void {
+    if (this.state.name === 'connecting' && this.socket && !this.streaming) this.refusals++
+    else if (this.state.name === 'live' && this.streaming) this.refusals = refusalLimit - 1
+    this.retry()
+  }
+
+  private retry(): void {
     this.drop()
     const delay = backoff(this.attempt++, this.random())
     this.move({ name: 'waiting', retryAt: this.now() + delay })
@@ -225,7 +256,7 @@ export class LiveSocket {
     let fresh = false
     if (message.type === 'subscribed') {
       fresh = topic.seq === null
-      topic.seq = message.seq
+      topic.seq ??= message.seq // a resumed one gets what it missed next
     } else if (message.type === 'event') {
       topic.seq = message.seq
     } else if (message.type === 'refetch') {
