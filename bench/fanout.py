@@ -16,7 +16,8 @@ SUBSCRIBERS = 2000
 SLOW = 10
 MEMORY_MB = 20
 REACH_MS = 30
-TICKETS = 50  # asked for at once; they are good for 30 s
+TICKETS = 15  # asked for at once; a session may have some unused ones
+PER_SESSION = 90  # connections; then the next person signs in
 WATCH_MS = 5000
 PROJECT = {"github_owner": "acme", "github_repo": "app", "driver": "noop"}
 BULK = "x" * 20_000  # makes an event of its project large
@@ -55,6 +56,8 @@ class Subscribers:
 
     def add(self, count, topics, verb="connect"):
         for first in range(0, count, TICKETS):
+            if first % PER_SESSION == 0:
+                self.server.sign_in()
             batch = self.paths(min(TICKETS, count - first))
             for path in batch:
                 self.say(f"{verb} {path} {topics}")

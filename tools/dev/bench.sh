@@ -19,10 +19,11 @@ bench_main()
 # The clients that have to be faster than what they measure.
 bench_programs()
 {
-    build_native bench --buildtype=release -Dtests=disabled -Dbench=true
-    local program
+    local dir=$work/build/bench program
+    [ -f "$dir/build.ninja" ] || run_quietly "configuring" meson setup "$dir" "$here" --buildtype=release -Dtests=disabled -Dbench=true
+    run_quietly "building" ninja -C "$dir" bench/subscribers bench/log-append
     for program in subscribers log-append; do
-        stage_file "$work/build/bench/bench/$program" "$1/$program"
+        stage_file "$dir/bench/$program" "$1/$program"
     done
 }
 
