@@ -8,10 +8,7 @@
 
 #include "base/error.h"
 
-enum {
-    PB_FD_MESSAGE_MAX = 8,           /* descriptors in one message */
-    PB_FD_MESSAGE_BYTES = 192 << 10, /* a SEQPACKET message longer than about 208 KiB is refused */
-};
+enum { PB_FD_MESSAGE_MAX = 8 }; /* descriptors in one message */
 
 struct pb_fd_message {
     size_t len; /* bytes received; 0 = the other end has closed */
@@ -20,7 +17,7 @@ struct pb_fd_message {
     bool is_cut; /* longer than the room given: treat as broken */
 };
 
-/* All or nothing on a SEQPACKET socket. UNAVAILABLE reason "full" when it would block. */
+/* All or nothing on a SEQPACKET socket, which refuses more than about 208 KiB. UNAVAILABLE reason "full" when it would block. */
 int pb_fd_message_send(int sock, const void *data, size_t len, const int *fds, size_t fd_count,
                        struct pb_error *err) PB_MUST_CHECK;
 /* 1 = a message (or the end: len 0), 0 = nothing there on a non-blocking socket, -1 = err. The descriptors are

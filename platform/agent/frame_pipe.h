@@ -1,7 +1,7 @@
 /*
  * Frames of wire/message.h over a local stream socket, each with its length
- * (32 bits, big-endian) in front: link ↔ runner. A message socket would keep
- * the borders for us but refuses frames beyond about 208 KiB.
+ * (32 bits, big-endian) in front: supervisor ↔ link ↔ runner. A message socket
+ * would keep the borders for us but refuses frames beyond about 208 KiB.
  *
  * On one loop. Outgoing bytes are bounded; a frame that does not fit is
  * refused and the sender waits for `drained`.

@@ -1,9 +1,9 @@
 /*
  * Frames over a byte stream: a big-endian 32-bit length, then the frame.
  *
- * Between link and runner the same frames travel as on the WebSocket, but
- * over a SOCK_STREAM pair: a SEQPACKET message is limited to about 208 KiB and
- * a prompt may be longer (docs/adr/0004).
+ * Within a node the same frames travel as on the WebSocket, but over
+ * SOCK_STREAM pairs: a SEQPACKET message is limited to about 208 KiB, and a
+ * prompt or a list of projects may be longer (docs/adr/0004).
  */
 #ifndef PB_WIRE_FRAME_STREAM_H
 #define PB_WIRE_FRAME_STREAM_H
@@ -13,9 +13,6 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-
-/* Room for one whole frame and what was read past it. */
-enum { PB_FRAME_STREAM_MAX = (1 << 20) + (256 << 10) };
 
 void pb_frame_stream_put(struct pb_buf *out, const void *frame, size_t len);
 

@@ -54,7 +54,7 @@ static void stream(const uint8_t *data, size_t size)
     bool is_broken = false;
     struct pb_buf in;
 
-    pb_buf_init(&in, PB_FRAME_STREAM_MAX);
+    pb_buf_init(&in, PB_MESSAGE_FRAME_MAX + (256 << 10));
     for (size_t at = 0; at < size && !is_broken; at += step) {
         const void *frame;
         size_t len;

@@ -23,7 +23,7 @@ static void feed(const struct pb_buf *bytes, size_t step)
     struct pb_buf in;
     size_t seen = 0;
 
-    pb_buf_init(&in, PB_FRAME_STREAM_MAX);
+    pb_buf_init(&in, PB_MESSAGE_FRAME_MAX + (256 << 10));
     for (size_t at = 0; at < bytes->len; at += step) {
         const void *frame;
         size_t len;
