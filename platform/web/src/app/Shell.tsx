@@ -153,7 +153,7 @@ function LiveIndicator() {
   } else if (connection.name === 'waiting') {
     tone = 'warn'
     const seconds = Math.max(1, Math.ceil((connection.retryAt - now) / 1000))
-    text = t('live.retry', { seconds })
+    text = navigator.onLine ? t('live.retry', { seconds }) : t('live.off')
   }
   return (
     <span className="live" data-tone={tone} title={text}>
@@ -174,13 +174,17 @@ function OfflineBanner() {
   const [since, setSince] = useState<number | null>(null)
   const live = connection.name === 'live'
   useEffect(() => setSince(live ? null : Date.now()), [live])
-  if (since === null || now - since < bannerMs) return null
+  const shown = since !== null && now - since >= bannerMs
   return (
-    <div className="offline" role="status">
-      <Activity size={15} aria-hidden="true" />
-      {lastLiveAt === null
-        ? t('live.never')
-        : t('live.offline', { time: formatAbsolute(lastLiveAt) })}
+    <div role="status">
+      {shown && (
+        <div className="offline">
+          <Activity size={15} aria-hidden="true" />
+          {lastLiveAt === null
+            ? t('live.never')
+            : t('live.offline', { time: formatAbsolute(lastLiveAt) })}
+        </div>
+      )}
     </div>
   )
 }
@@ -190,6 +194,11 @@ const themes: { choice: ThemeChoice; label: Key; icon: ReactNode }[] = [
   { choice: 'light', label: 'theme.light', icon: <Sun size={16} /> },
   { choice: 'dark', label: 'theme.dark', icon: <Moon size={16} /> },
 ]
+
+const languages = [
+  { language: 'ja', name: '日本語' },
+  { language: 'en', name: 'English' },
+] as const
 
 function ThemeButton() {
   const t = useT()
@@ -278,32 +287,37 @@ function UserMenu({ onHelp }: { onHelp: () => void }) {
             </>
           }
           groups={[
-            themes.map((each) => ({
-              label: t(each.label),
-              checked: each.choice === theme,
-              run: () => setPreference('theme', each.choice),
-            })),
-            [
-              {
-                label: '日本語',
-                checked: language === 'ja',
-                run: () => void chooseLanguage(store, 'ja'),
-              },
-              {
-                label: 'English',
-                checked: language === 'en',
-                run: () => void chooseLanguage(store, 'en'),
-              },
-            ],
-            [
-              {
-                label: t('keys.title'),
-                icon: <Keyboard size={16} />,
-                hint: keys === 'on' ? '?' : undefined,
-                run: onHelp,
-              },
-            ],
-            [{ label: t('user.sign_out'), icon: <LogOut size={16} />, run: () => void leave() }],
+            {
+              label: t('theme.title'),
+              entries: themes.map((each) => ({
+                label: t(each.label),
+                checked: each.choice === theme,
+                run: () => setPreference('theme', each.choice),
+              })),
+            },
+            {
+              label: t('language.title'),
+              entries: languages.map((each) => ({
+                label: each.name,
+                checked: each.language === language,
+                run: () => void chooseLanguage(store, each.language),
+              })),
+            },
+            {
+              entries: [
+                {
+                  label: t('keys.title'),
+                  icon: <Keyboard size={16} />,
+                  hint: keys === 'on' ? '?' : undefined,
+                  run: onHelp,
+                },
+                {
+                  label: t('user.sign_out'),
+                  icon: <LogOut size={16} />,
+                  run: () => void leave(),
+                },
+              ],
+            },
           ]}
         />
       )}

@@ -1,6 +1,7 @@
 /** Every page, each its own chunk. */
 import { type ComponentType, lazy } from 'react'
 import { Navigate, Route, Routes, useSearchParams } from 'react-router'
+import { warm } from '../overlay/lazy'
 import NotFoundPage from '../parts/NotFoundPage'
 
 const pages = {
@@ -34,12 +35,13 @@ const byPath: [RegExp, Load][] = [
 
 /** Fetches the page of an address while the session is still being asked for. */
 export function preloadPage(path: string): void {
-  void byPath.find(([pattern]) => pattern.test(path))?.[1]()
+  const load = byPath.find(([pattern]) => pattern.test(path))?.[1]
+  if (load) warm(load)
 }
 
 /** Fetches what is likely next, when the page has settled. */
 export function prefetchPages(): void {
-  for (const load of [pages.projects, pages.project, pages.executions, pages.execution]) void load()
+  for (const load of [pages.projects, pages.project, pages.executions, pages.execution]) warm(load)
 }
 
 /** After sign-in: on to where the person wanted to go (only within this site). */

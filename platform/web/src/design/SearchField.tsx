@@ -7,6 +7,8 @@ const settleMs = 300
 
 export function SearchField(props: {
   label: string
+  /** What may be typed, in few words. */
+  hint: string
   value: string
   onChange: (value: string) => void
 }) {
@@ -43,7 +45,7 @@ export function SearchField(props: {
         id={id}
         className="input"
         type="search"
-        placeholder={props.label}
+        placeholder={props.hint}
         value={text}
         autoComplete="off"
         spellCheck={false}

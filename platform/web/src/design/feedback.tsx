@@ -69,6 +69,13 @@ export function ErrorNotice(props: {
   )
 }
 
+/** Over data that could not be read again. That the connection is gone the frame of the page says. */
+export function RefreshNotice(props: { error: unknown; onRetry: () => void }) {
+  const { error } = props
+  if (error === undefined || (isApiError(error) && error.code === 'network')) return null
+  return <ErrorNotice {...props} />
+}
+
 export function Empty(props: {
   icon: ReactNode
   title: string

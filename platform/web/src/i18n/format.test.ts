@@ -18,10 +18,11 @@ describe('formats in English', () => {
 
   it('says how long ago', () => {
     expect(formatRelative(now - 3000, now)).toBe('now')
-    expect(formatRelative(now - 59_000, now)).toBe('59 sec. ago')
-    expect(formatRelative(now - 61_000, now)).toBe('1 min. ago')
-    expect(formatRelative(now - 7_300_000, now)).toBe('2 hr. ago')
-    expect(formatRelative(now - 86_400_000 * 400, now)).toBe('last yr.')
+    expect(formatRelative(now - 59_000, now)).toBe('59s ago')
+    expect(formatRelative(now - 61_000, now)).toBe('1m ago')
+    expect(formatRelative(now - 7_300_000, now)).toBe('2h ago')
+    expect(formatRelative(now - 86_400_000 * 1.9, now)).toBe('1d ago')
+    expect(formatRelative(now - 86_400_000 * 400, now)).toBe('1y ago')
   })
 
   it('gives durations in at most two units', () => {
@@ -43,7 +44,8 @@ describe('formats in English', () => {
 
   it('keeps enough digits of a small cost', () => {
     expect(formatCost(84.71)).toBe('$84.71')
-    expect(formatCost(0.0421)).toBe('$0.0421')
+    expect(formatCost(0.0421)).toBe('$0.04')
+    expect(formatCost(0.0042)).toBe('$0.0042')
     expect(formatCost(0)).toBe('$0.00')
     expect(formatCost(null)).toBe('—')
   })
@@ -72,7 +74,7 @@ describe('formats in Japanese', () => {
   })
 
   it('gives durations and numbers', () => {
-    expect(formatDuration(372_000)).toBe('6分12秒')
+    expect(formatDuration(372_000)).toBe('6 分 12 秒')
     expect(formatCompact(42_100)).toBe('4.2万')
   })
 })

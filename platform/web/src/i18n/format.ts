@@ -29,10 +29,10 @@ export function formatCompact(value: number): string {
   ).format(value)
 }
 
-/** US dollars; a tiny cost keeps enough digits not to read as nothing. */
+/** US dollars; less than a cent keeps enough digits not to read as nothing. */
 export function formatCost(usd: number | null | undefined): string {
   if (usd === null || usd === undefined) return '—'
-  const digits = usd !== 0 && Math.abs(usd) < 0.1 ? 4 : 2
+  const digits = usd !== 0 && Math.abs(usd) < 0.01 ? 4 : 2
   return cached(
     `cost${digits}`,
     () =>
@@ -72,10 +72,11 @@ export function formatClock(ms: number): string {
     : `${minutes}:${seconds}`
 }
 
-/** 6分12秒 / 6m 12s; days and hours when long. At most two units. */
+/** 6 分 12 秒 / 6m 12s; days and hours when long. At most two units. */
 export function formatDuration(ms: number): string {
   const ja = currentLanguage() === 'ja'
-  if (ms > 0 && ms < 1000) return `${Math.ceil(ms / 100) / 10}${ja ? '秒' : 's'}`
+  const one = (count: number, en: string, jp: string) => (ja ? `${count} ${jp}` : `${count}${en}`)
+  if (ms > 0 && ms < 1000) return one(Math.ceil(ms / 100) / 10, 's', '秒')
   const total = Math.max(0, Math.round(ms / 1000))
   const units: [number, string, string][] = [
     [86400, 'd', '日'],
@@ -88,11 +89,11 @@ export function formatDuration(ms: number): string {
   for (const [size, en, jp] of units) {
     const count = Math.floor(rest / size)
     rest %= size
-    if (count > 0 || (size === 1 && parts.length === 0)) parts.push(`${count}${ja ? jp : en}`)
+    if (count > 0 || (size === 1 && parts.length === 0)) parts.push(one(count, en, jp))
     else if (parts.length > 0) break
     if (parts.length === 2) break
   }
-  return parts.join(ja ? '' : ' ')
+  return parts.join(' ')
 }
 
 const relativeSteps: [number, Intl.RelativeTimeFormatUnit, number][] = [
@@ -104,15 +105,19 @@ const relativeSteps: [number, Intl.RelativeTimeFormatUnit, number][] = [
   [Number.POSITIVE_INFINITY, 'year', 86400 * 365],
 ]
 
-/** "3 分前" / "3 min. ago"; below ten seconds "now". */
+/** "3 分前" / "3m ago"; below ten seconds "now". Counted in hours: "yesterday" would be a guess. */
 export function formatRelative(time: number, now: number): string {
   const seconds = (time - now) / 1000
   const distance = Math.abs(seconds)
   const format = cached(
     'relative',
-    (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto', style: 'short' }),
+    (l) => new Intl.RelativeTimeFormat(l, { style: l === 'ja' ? 'short' : 'narrow' }),
   )
-  if (distance < 10) return format.format(0, 'second')
+  if (distance < 10)
+    return cached('now', (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto' })).format(
+      0,
+      'second',
+    )
   for (const [limit, unit, size] of relativeSteps) {
     if (distance < limit) return format.format(Math.trunc(seconds / size), unit)
   }

@@ -3,7 +3,10 @@ import MuiDialog from '@mui/material/Dialog'
 import DialogActions from '@mui/material/DialogActions'
 import DialogContent from '@mui/material/DialogContent'
 import DialogTitle from '@mui/material/DialogTitle'
+import { X } from 'lucide-react'
 import { type ReactNode, useId } from 'react'
+import { IconButton } from '../design/Button'
+import { useT } from '../i18n/t'
 import { MuiRoot } from './MuiRoot'
 
 export interface DialogProps {
@@ -17,6 +20,7 @@ export interface DialogProps {
 }
 
 export default function Dialog(props: DialogProps) {
+  const t = useT()
   const title = useId()
   return (
     <MuiRoot>
@@ -32,6 +36,13 @@ export default function Dialog(props: DialogProps) {
         }}
       >
         <DialogTitle id={title}>{props.title}</DialogTitle>
+        {!props.alert && (
+          <div className="dialog-close">
+            <IconButton label={t('action.close')} onClick={props.onClose}>
+              <X size={18} />
+            </IconButton>
+          </div>
+        )}
         <DialogContent>{props.children}</DialogContent>
         {props.actions && <DialogActions>{props.actions}</DialogActions>}
       </MuiDialog>

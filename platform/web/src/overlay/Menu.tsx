@@ -14,11 +14,16 @@ export interface MenuEntry {
   run: () => void
 }
 
+export interface MenuGroup {
+  label?: string
+  entries: MenuEntry[]
+}
+
 export default function Menu(props: {
   anchor: HTMLElement
   label: string
   header?: ReactNode
-  groups: MenuEntry[][]
+  groups: MenuGroup[]
   onClose: () => void
 }) {
   return (
@@ -36,13 +41,21 @@ export default function Menu(props: {
             {props.header}
           </li>
         )}
-        {props.groups.flatMap((group, g) =>
-          group.map((entry, i) => (
+        {props.groups.flatMap((group, g) => [
+          g > 0 && (
+            <li key={`over ${group.entries[0]?.label}`} role="presentation" className="menu-line" />
+          ),
+          group.label && (
+            <li key={group.label} role="presentation" className="menu-group">
+              {group.label}
+            </li>
+          ),
+          ...group.entries.map((entry) => (
             <MenuItem
               key={entry.label}
-              divider={i === group.length - 1 && g < props.groups.length - 1}
               role={entry.checked === undefined ? 'menuitem' : 'menuitemradio'}
               aria-checked={entry.checked}
+              aria-label={group.label && `${group.label}: ${entry.label}`}
               onClick={() => {
                 props.onClose()
                 entry.run()
@@ -55,7 +68,7 @@ export default function Menu(props: {
               {entry.hint && <kbd aria-hidden="true">{entry.hint}</kbd>}
             </MenuItem>
           )),
-        )}
+        ])}
       </MuiMenu>
     </MuiRoot>
   )

@@ -52,10 +52,19 @@ const theme = createTheme({
     },
     MuiDialogTitle: {
       styleOverrides: {
-        root: { fontSize: '16px', fontWeight: 650, lineHeight: '24px', padding: '20px 24px 8px' },
+        root: {
+          fontSize: '16px',
+          fontWeight: 650,
+          lineHeight: '24px',
+          padding: '20px 60px 8px 24px',
+        },
       },
     },
-    MuiDialogActions: { styleOverrides: { root: { padding: '8px 24px 20px', gap: 8 } } },
+    MuiDialogContent: { styleOverrides: { root: { padding: '0 24px 20px' } } },
+    MuiDialogActions: {
+      defaultProps: { disableSpacing: true },
+      styleOverrides: { root: { padding: '8px 24px 20px', gap: 8 } },
+    },
     MuiMenu: {
       styleOverrides: {
         paper: {
@@ -75,9 +84,24 @@ const theme = createTheme({
           background: 'var(--surface)',
           fontSize: '13.5px',
           '&.Mui-focused .MuiOutlinedInput-notchedOutline': { borderColor: 'var(--focus)' },
+          '&.Mui-disabled .MuiOutlinedInput-notchedOutline.MuiOutlinedInput-notchedOutline': {
+            borderColor: 'var(--line)',
+          },
         },
         notchedOutline: { borderColor: 'var(--line-strong)' },
-        input: { height: '20px', lineHeight: '20px' },
+        input: {
+          height: '20px',
+          lineHeight: '20px',
+          '&.Mui-disabled': { WebkitTextFillColor: 'var(--text-2)' }, // it is there to be read
+        },
+      },
+    },
+    MuiChip: {
+      styleOverrides: {
+        root: {
+          '&.Mui-disabled': { opacity: 1, color: 'var(--text-2)' },
+          '&.Mui-disabled .MuiChip-deleteIcon': { display: 'none' },
+        },
       },
     },
     MuiFormHelperText: {

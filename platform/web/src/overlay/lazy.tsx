@@ -7,9 +7,14 @@ const loaders = {
   dialog: () => import('./Dialog'),
 }
 
+/** Fetches a chunk before it is needed. What fails now is told by whoever needs it then. */
+export function warm(load: () => Promise<unknown>): void {
+  load().catch(() => {})
+}
+
 export function prefetchOverlays(): void {
-  void loaders.menu()
-  void loaders.confirm()
+  warm(loaders.menu)
+  warm(loaders.confirm)
 }
 
 const LazyConfirm = lazy(loaders.confirm)

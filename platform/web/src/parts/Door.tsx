@@ -16,6 +16,12 @@ export function Door(props: { title: string; lead?: ReactNode; children: ReactNo
   return (
     <div className="door">
       <div className="door-tools">
+        <IconButton
+          label={dark ? t('theme.to_light') : t('theme.to_dark')}
+          onClick={() => setPreference('theme', dark ? 'light' : 'dark')}
+        >
+          {dark ? <Sun size={16} /> : <Moon size={16} />}
+        </IconButton>
         <button
           type="button"
           className="btn btn-quiet"
@@ -25,12 +31,6 @@ export function Door(props: { title: string; lead?: ReactNode; children: ReactNo
           <Languages size={16} aria-hidden="true" />
           {language === 'ja' ? 'English' : '日本語'}
         </button>
-        <IconButton
-          label={dark ? t('theme.to_light') : t('theme.to_dark')}
-          onClick={() => setPreference('theme', dark ? 'light' : 'dark')}
-        >
-          {dark ? <Sun size={16} /> : <Moon size={16} />}
-        </IconButton>
       </div>
       <main className="door-main">
         <div className="door-brand">

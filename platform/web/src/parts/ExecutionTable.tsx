@@ -80,11 +80,13 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
       >
         <Worked execution={execution} />
       </td>
-      <td className="num wide-only roomiest">{formatCompact(totalTokens(execution.usage))}</td>
+      <td className="num wide-only roomiest">
+        {execution.usage.calls > 0 ? formatCompact(totalTokens(execution.usage)) : '—'}
+      </td>
       <td className={execution.cost_usd === null ? 'num wide-only' : 'num'}>
         {formatCost(execution.cost_usd)}
       </td>
-      <td className="num">
+      <td className="num cell-when">
         <RelativeTime at={execution.created_at} />
       </td>
     </tr>

@@ -24,6 +24,16 @@ function LastRun({ project }: { project: Project }) {
   )
 }
 
+/** A number of which only what is not zero calls. */
+function Tally(props: { value: number; label?: string; wide?: boolean }) {
+  const name = ['num', props.wide && 'wide-only', props.value === 0 && 'zero']
+  return (
+    <td className={name.filter(Boolean).join(' ')} data-label={props.label}>
+      {formatNumber(props.value)}
+    </td>
+  )
+}
+
 function Row({ project }: { project: Project }) {
   const t = useT()
   const { counts } = project
@@ -42,18 +52,12 @@ function Row({ project }: { project: Project }) {
           </span>
         </div>
       </td>
-      <td className="num" data-label={t('status.running')}>
-        {formatNumber(counts.running)}
-      </td>
-      <td className="num" data-label={t('status.queued')}>
-        {formatNumber(counts.queued)}
-      </td>
-      <td className="num" data-label={t('projects.waiting')}>
-        {formatNumber(counts.waiting)}
-      </td>
-      <td className="num wide-only">{formatNumber(counts.succeeded)}</td>
-      <td className="num wide-only">{formatNumber(counts.failed)}</td>
-      <td className="num">
+      <Tally value={counts.running} label={t('status.running')} />
+      <Tally value={counts.queued} label={t('status.queued')} />
+      <Tally value={counts.waiting} label={t('projects.waiting')} />
+      <Tally value={counts.succeeded} wide />
+      <Tally value={counts.failed} wide />
+      <td className="num cell-when">
         <LastRun project={project} />
       </td>
     </tr>

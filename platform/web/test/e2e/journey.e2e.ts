@@ -206,11 +206,11 @@ describe('on the way', () => {
     await page.getByRole('button', { name: 'Menu of admin' }).click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()
     await seen(heading('Sign in'))
-    await page.getByLabel('User name').fill('admin')
+    await page.getByLabel('Username').fill('admin')
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await seen(page.getByRole('alert'))
-    expect(await page.getByRole('alert').textContent()).toContain('Wrong user name or password')
+    expect(await page.getByRole('alert').textContent()).toContain('Wrong username or password')
   })
 
   it('nothing was refused by the content policy, nothing threw', () => {

@@ -38,7 +38,7 @@ async function look(picture: Picture, language: 'ja' | 'en', run: (look: Look) =
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {
-    const expected = /status of (401|403|404|409|503)/
+    const expected = /status of (401|403|404|409|503)|ERR_INTERNET_DISCONNECTED/
     if (message.type() === 'error' && !expected.test(message.text()))
       complaints.push(message.text())
   })

@@ -1,6 +1,7 @@
 /** Every page that is looked at: in pictures, by axe, at three widths. */
 import type { Page } from 'playwright-core'
-import { ago } from '../standin/fixtures'
+import type { Execution } from '../../src/api/types'
+import { ago, makeAttempt, now } from '../standin/fixtures'
 import type { StandIn } from '../standin/platform'
 
 export interface Picture {
@@ -41,6 +42,41 @@ const unavailable = {
     detail: 'The database is busy',
     request_id: '01JDREQUEST000000000000001',
   },
+}
+
+const signIn = (role: 'user' | 'viewer') => (standIn: StandIn) => {
+  standIn.user = standIn.makeUser('hanako', role, standIn.user.language)
+}
+
+/** A running execution that became `part`. */
+const became = (part: Partial<Execution>) => (standIn: StandIn) => {
+  const found = standIn.world.executions.find((each) => each.status === 'running')
+  if (!found) return
+  const attempts = [makeAttempt({ status: 'ended', outcome: part.status, ended_at: ago(3) })]
+  const ended = { active_since: null, active_ms: 369_000, completed_at: ago(3), attempts }
+  Object.assign(found, ended, part)
+}
+
+const why = (kind: string, en: string, ja: string): Execution['reason'] => ({
+  kind,
+  en,
+  ja,
+  next: null,
+  detail: null,
+})
+
+/** Names and texts as long as they can be, and without a place to break. */
+const long = (standIn: StandIn) => {
+  const name = 'the-payments-and-settlement-reconciliation-service-of-the-western-region'
+  const [project] = standIn.world.projects
+  if (project) Object.assign(project, { name, github_repo: name, trigger_label: name })
+  for (const each of standIn.world.executions) {
+    each.project.name = name
+    each.title = `${'二重課金が起きる条件を洗い出して再現テストを追加し、'.repeat(3)}直す ${'x'.repeat(80)}`
+    each.branch = `poppo/${name}-${name}`
+    each.requested_by = 'a-person-with-a-very-long-login-name-here'
+    each.model = 'us.anthropic.claude-sonnet-5-20260514-v1:0-with-a-long-suffix'
+  }
 }
 
 const fill = (page: Page, name: string, value: string) =>
@@ -151,7 +187,79 @@ export const pictures: Picture[] = [
       await page.getByRole('dialog').waitFor()
     },
   },
+  { name: 'execution-quota', path: execution('waiting_quota') },
+  {
+    name: 'execution-unchanged',
+    path: (standIn) =>
+      `/executions/${standIn.world.executions.find((each) => each.no_changes)?.id}`,
+  },
+  {
+    name: 'execution-preparing',
+    path: execution('preparing', '/summary'),
+    prepare: became({
+      status: 'preparing',
+      completed_at: null,
+      cost_usd: null,
+      attempts: [makeAttempt({ status: 'preparing' })],
+    }),
+  },
+  {
+    name: 'execution-cancelling',
+    path: execution('cancelling', '/summary'),
+    prepare: became({ status: 'cancelling', completed_at: null, attempts: [makeAttempt({})] }),
+  },
+  {
+    name: 'execution-timed-out',
+    path: execution('timed_out'),
+    prepare: became({
+      status: 'timed_out',
+      reason: why('wall_clock', 'It took longer than it may.', '制限時間を超えました。'),
+    }),
+  },
+  {
+    name: 'execution-budget',
+    path: execution('budget_exhausted'),
+    prepare: became({
+      status: 'budget_exhausted',
+      reason: why('budget', 'It spent its budget.', '費用の上限に達しました。'),
+    }),
+  },
+  {
+    name: 'execution-no-issue',
+    path: execution('waiting_input'),
+    prepare: (standIn) => {
+      const asking = standIn.world.executions.find((each) => each.status === 'waiting_input')
+      if (asking) Object.assign(asking, { issue_number: null, issue_url: null })
+    },
+  },
+  { name: 'execution-long', path: execution('succeeded'), prepare: long },
+  { name: 'dashboard-long', path: () => '/', prepare: long },
+  { name: 'project-long', path: () => '/projects/payments-api', prepare: long },
   { name: 'nodes', path: () => '/nodes' },
+  { name: 'viewer', path: () => '/projects/payments-api/settings', prepare: signIn('viewer') },
+  {
+    name: 'projects-none',
+    path: () => '/projects?q=nothing',
+  },
+  {
+    name: 'session-ended',
+    path: () => '/projects',
+    act: async (page) => {
+      await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }))
+      await page.clock.setFixedTime(now + 900_000)
+      await page.getByRole('link', { name: 'payments-api' }).click()
+      await page.getByRole('alertdialog').waitFor()
+    },
+  },
+  {
+    name: 'offline',
+    path: () => '/executions',
+    act: async (page) => {
+      await page.context().setOffline(true)
+      await page.clock.setFixedTime(now + 15_000)
+      await page.locator('.offline').waitFor()
+    },
+  },
   { name: 'not-found', path: () => '/nothing/here' },
   {
     name: 'run-dialog',

@@ -17,7 +17,7 @@ export interface ShotOptions {
 
 /** Letters are there, nothing is loading or being asked, nothing moves. Runs in the page. */
 function isStill(): boolean {
-  const busy = document.querySelector('.skeleton, [aria-busy="true"]')
+  const busy = document.querySelector('.skeleton, [aria-busy="true"]:not(.btn)')
   const moves = document.getAnimations().some((each) => each.playState === 'running')
   return document.fonts.status === 'loaded' && busy === null && !moves
 }
@@ -50,7 +50,10 @@ async function take(
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (401|403|404|409|503)/.test(message.text()))
+    if (
+      message.type() === 'error' &&
+      !/status of (401|403|404|409|503)|ERR_INTERNET_DISCONNECTED/.test(message.text())
+    )
       complaints.push(`${picture.name}: ${message.text()}`)
   })
   page.on('pageerror', (error) => complaints.push(`${picture.name}: ${error.message}`))

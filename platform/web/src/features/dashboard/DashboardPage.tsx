@@ -8,7 +8,7 @@ import { useGetStatsQuery, useListNodesQuery } from '../../api/system'
 import type { Execution, PlatformNode, Project, Stats } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
 import { ButtonLink } from '../../design/Button'
-import { ErrorNotice } from '../../design/feedback'
+import { ErrorNotice, RefreshNotice } from '../../design/feedback'
 import { Card, Page, useTitle } from '../../design/Page'
 import { Badge, executionLook, Glyph, type Look, nodeLook, projectLook } from '../../design/Status'
 import { RelativeTime } from '../../design/Time'
@@ -45,8 +45,8 @@ function Figure(props: {
       )}
       <span className="figure-value">
         {props.value ?? <span className="skeleton figure-skeleton" />}
+        {props.note && <span className="figure-note">{props.note}</span>}
       </span>
-      <span className="figure-note">{props.note}</span>
     </div>
   )
 }
@@ -85,22 +85,17 @@ function Figures({ stats }: { stats: Stats | undefined }) {
         look={executionLook.succeeded}
         value={stats && rate}
         note={
-          stats &&
-          t('dashboard.success_note', {
-            ok: stats.succeeded_24h,
-            all: stats.succeeded_24h + stats.failed_24h,
-          })
+          stats && finished
+            ? `${formatNumber(stats.succeeded_24h)} / ${formatNumber(finished)}`
+            : undefined
         }
       />
-      <Figure
-        label={t('dashboard.cost')}
-        value={stats && formatCost(stats.cost_usd_24h)}
-        note={t('dashboard.last_day')}
-      />
+      <Figure label={t('dashboard.cost')} value={stats && formatCost(stats.cost_usd_24h)} />
       <Figure
         label={t('dashboard.agents')}
         value={number(stats?.agents_running)}
-        note={stats && t('dashboard.agents_note', { count: stats.projects })}
+        note={stats && `/ ${formatNumber(stats.projects)}`}
+        to="/projects"
       />
     </section>
   )
@@ -123,8 +118,10 @@ function concerns(
   language: 'ja' | 'en',
 ): Concern[] {
   const out: Concern[] = []
+  const later: Concern[] = [] // a quota ends by itself; the rest needs a person
   for (const execution of executions) {
-    out.push({
+    const into = execution.status === 'waiting_quota' ? later : out
+    into.push({
       key: execution.id,
       look: executionLook[execution.status],
       title: execution.title,
@@ -160,7 +157,7 @@ function concerns(
       action: 'dashboard.open',
     })
   }
-  return out
+  return [...out, ...later]
 }
 
 function Attention({ items }: { items: Concern[] }) {
@@ -177,9 +174,11 @@ function Attention({ items }: { items: Concern[] }) {
       <ul className="attention">
         {items.map((item) => (
           <li key={item.key}>
-            <Badge look={item.look} />
+            <span className="attention-look">
+              <Badge look={item.look} />
+            </span>
             <div className="attention-text">
-              <b>{item.title}</b>
+              <b className="two-lines">{item.title}</b>
               {item.text && <span className="muted">{item.text}</span>}
             </div>
             <ButtonLink small to={item.to} aria-label={`${t(item.action)}: ${item.title}`}>
@@ -260,6 +259,11 @@ export default function DashboardPage() {
   const error = projects.error ?? latest.error ?? stats.error
   const failed = error !== undefined
   const nothing = failed && !stats.data && !items && !latest.data
+  const again = () => {
+    void stats.refetch()
+    void projects.refetch()
+    void latest.refetch()
+  }
   const empty = !failed && items?.length === 0 && latest.data?.items.length === 0
   return (
     <Page
@@ -273,16 +277,8 @@ export default function DashboardPage() {
         )
       }
     >
-      {failed && (
-        <ErrorNotice
-          error={error}
-          onRetry={() => {
-            void stats.refetch()
-            void projects.refetch()
-            void latest.refetch()
-          }}
-        />
-      )}
+      {nothing && <ErrorNotice error={error} onRetry={again} />}
+      {!nothing && <RefreshNotice error={error} onRetry={again} />}
       {empty && <FirstSteps />}
       {!empty && !nothing && (
         <>

@@ -144,7 +144,7 @@ describe('an execution', () => {
     asking.active_ms = 300_000
     asking.created_at = asking.started_at = '2026-11-22T00:00:00Z'
     const page = renderApp(`/executions/${asking.id}`)
-    await screen.findByRole('heading', { name: '概要' })
+    await screen.findByRole('heading', { name: '詳細' })
     const duration = screen.getByText('所要時間', { selector: 'dt' }).parentElement
     expect(duration).toHaveTextContent('所要時間5:00')
     page.unmount()

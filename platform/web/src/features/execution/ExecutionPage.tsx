@@ -17,9 +17,9 @@ import { Card, Facts, Page, useTitle } from '../../design/Page'
 import { ExecutionBadge, executionLook, isFinal, StatusText } from '../../design/Status'
 import { AbsoluteTime, Worked } from '../../design/Time'
 import { formatCompact, formatCost, formatNumber } from '../../i18n/format'
-import { useT } from '../../i18n/t'
+import { type Key, useT } from '../../i18n/t'
 import { useKeys } from '../../keys/useKeys'
-import { ConfirmDialog } from '../../overlay/lazy'
+import { ConfirmDialog, warm } from '../../overlay/lazy'
 import { inputTokens, triggerLabel } from '../../parts/ExecutionTable'
 import { NodeName } from '../../parts/NodeName'
 import NotFoundPage from '../../parts/NotFoundPage'
@@ -45,7 +45,9 @@ function Overview({ execution }: { execution: Execution }) {
     [t('execution.model'), execution.model || t('execution.model_default')],
     [
       t('execution.tokens_in_out'),
-      `${formatCompact(inputTokens(usage))} / ${formatCompact(usage.output_tokens)}`,
+      usage.calls > 0
+        ? `${formatCompact(inputTokens(usage))} / ${formatCompact(usage.output_tokens)}`
+        : '—',
     ],
     [t('execution.turns'), formatNumber(usage.num_turns)],
     [t('execution.cost'), formatCost(execution.cost_usd)],
@@ -64,6 +66,11 @@ function Overview({ execution }: { execution: Execution }) {
       </div>
     </Card>
   )
+}
+
+function whatCancelDoes(status: Execution['status']): Key {
+  if (status === 'queued' || status === 'assigned') return 'cancel.text_queued'
+  return status.startsWith('waiting') ? 'cancel.text_waiting' : 'cancel.text'
 }
 
 function Actions({ execution }: { execution: Execution }) {
@@ -109,7 +116,7 @@ function Actions({ execution }: { execution: Execution }) {
           onConfirm={() => cancel(execution.id).unwrap()}
           onClose={() => setDialog(null)}
         >
-          <p>{t('cancel.text')}</p>
+          <p>{t(whatCancelDoes(execution.status))}</p>
         </ConfirmDialog>
       )}
       {dialog === 'retry' && (
@@ -172,6 +179,9 @@ function Loaded({ execution, tab }: { execution: Execution; tab: Tab }) {
       }
       actions={<Actions execution={execution} />}
     >
+      <p className="visually-hidden" role="status">
+        {word}
+      </p>
       <nav className="tabs" aria-label={t('execution.tabs')}>
         <NavLink to={`${base}/summary`}>{t('execution.tab_summary')}</NavLink>
         <NavLink to={`${base}/log`}>{t('execution.tab_log')}</NavLink>
@@ -207,7 +217,7 @@ export default function ExecutionPage() {
 
   // Most visits are to what is over; who comes for the log gets its code beside the data, not after it.
   useEffect(() => {
-    if (tab !== 'summary') void loadLog()
+    if (tab !== 'summary') warm(loadLog)
   }, [tab])
 
   // Without a tab the address means: the log while it runs, the summary when it is over.

@@ -234,7 +234,9 @@ function Attempts({ execution }: { execution: Execution }) {
                 <td className="num">
                   <Elapsed start={attempt.started_at} end={attempt.ended_at} />
                 </td>
-                <td className="num">{formatCost(attempt.cost_usd)}</td>
+                <td className={attempt.cost_usd === null ? 'num wide-only' : 'num'}>
+                  {formatCost(attempt.cost_usd)}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -5,7 +5,7 @@ import { useListExecutionsQuery } from '../../api/executions'
 import { useListProjectsQuery } from '../../api/projects'
 import type { Execution } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
-import { Empty, ErrorNotice } from '../../design/feedback'
+import { Empty, ErrorNotice, RefreshNotice } from '../../design/feedback'
 import { Card, Page, useTitle } from '../../design/Page'
 import { SearchField } from '../../design/SearchField'
 import { executionLook, Glyph, type Look } from '../../design/Status'
@@ -102,13 +102,11 @@ export default function ExecutionsPage() {
     )
   return (
     <Page title={t('executions.title')}>
-      {list.error !== undefined && (
-        <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
-      )}
+      <RefreshNotice error={list.error} onRetry={() => void list.refetch()} />
       <div ref={area}>
         <Card label={t('executions.title')}>
-          <div className="card-head">
-            <div className="chips" style={{ marginRight: 'auto' }}>
+          <div className="list-tools">
+            <div className="chips">
               {filters.map((filter) => (
                 <Link
                   key={filter.status}
@@ -123,8 +121,15 @@ export default function ExecutionsPage() {
                 </Link>
               ))}
             </div>
-            <ProjectFilter value={project} onChange={choose} />
-            <SearchField label={t('executions.filter')} value={q} onChange={search} />
+            <div className="list-fields">
+              <ProjectFilter value={project} onChange={choose} />
+              <SearchField
+                label={t('executions.filter')}
+                hint={t('executions.filter_hint')}
+                value={q}
+                onChange={search}
+              />
+            </div>
           </div>
           {fresh.count > 0 && (
             <div className="more-bar">

@@ -2,7 +2,7 @@ import { Server } from 'lucide-react'
 import { useListNodesQuery } from '../../api/system'
 import type { PlatformNode } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
-import { Empty, ErrorNotice, SkeletonRows } from '../../design/feedback'
+import { Empty, ErrorNotice, RefreshNotice, SkeletonRows } from '../../design/feedback'
 import { Card, Page, useTitle } from '../../design/Page'
 import { Badge, nodeLook } from '../../design/Status'
 import { RelativeTime } from '../../design/Time'
@@ -57,7 +57,7 @@ function Row({ node }: { node: PlatformNode }) {
       <td className="num" data-label={t('nodes.disk')}>
         {bytes(node.disk_free_bytes)}
       </td>
-      <td className="num">
+      <td className="num cell-when">
         <RelativeTime at={node.last_seen_at} />
       </td>
     </tr>
@@ -83,9 +83,11 @@ function Legend({ nodes }: { nodes: PlatformNode[] }) {
             <ul>
               {levels.map((level) => (
                 <li key={level.name} data-here={here.has(level.name) || undefined}>
-                  <b>{t(level.label)}</b> <code>{level.name}</code>
-                  {here.has(level.name) && <span className="chip">{t('nodes.level_here')}</span>}
-                  <span className="legend-text">{t(level.text)}</span>
+                  <span className="legend-name">
+                    <b>{t(level.label)}</b> <code>{level.name}</code>
+                    {here.has(level.name) && <span className="chip">{t('nodes.level_here')}</span>}
+                  </span>
+                  <span>{t(level.text)}</span>
                 </li>
               ))}
             </ul>
@@ -110,9 +112,7 @@ export default function NodesPage() {
     )
   return (
     <Page title={t('nav.nodes')}>
-      {list.error !== undefined && (
-        <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
-      )}
+      <RefreshNotice error={list.error} onRetry={() => void list.refetch()} />
       <Card label={t('nav.nodes')}>
         {list.data?.items.length === 0 ? (
           <Empty icon={<Server size={36} />} title={t('nodes.empty')}>

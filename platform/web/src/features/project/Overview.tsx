@@ -5,7 +5,7 @@ import { useListExecutionsQuery } from '../../api/executions'
 import type { Project } from '../../api/types'
 import { CopyButton } from '../../design/CopyButton'
 import { ExternalLink } from '../../design/ExternalLink'
-import { ErrorNotice, Notice } from '../../design/feedback'
+import { ErrorNotice, Notice, RefreshNotice } from '../../design/feedback'
 import { Card, Facts } from '../../design/Page'
 import { agentLook, executionLook, Glyph, type Look, StatusText } from '../../design/Status'
 import { RelativeTime } from '../../design/Time'
@@ -55,7 +55,7 @@ function Health({ project }: { project: Project }) {
 function Count({ look, value, to }: { look: Look; value: number; to: string }) {
   const t = useT()
   return (
-    <Link className="count" data-tone={look.tone} to={to}>
+    <Link className="count" data-tone={value > 0 ? look.tone : 'off'} to={to}>
       <Glyph shape={look.shape} />
       <b>{formatNumber(value)}</b>
       <span>{t(look.label)}</span>
@@ -182,9 +182,10 @@ export function Overview({ project }: { project: Project }) {
       <div className="column">
         <Health project={project} />
         <Counts project={project} />
-        {list.error !== undefined && (
+        {list.error !== undefined && !list.data && (
           <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
         )}
+        {list.data && <RefreshNotice error={list.error} onRetry={() => void list.refetch()} />}
         <div ref={area}>
           <Card
             title={t('dashboard.recent')}

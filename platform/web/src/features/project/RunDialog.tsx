@@ -22,7 +22,7 @@ export default function RunDialog({ project, onClose }: { project: Project; onCl
     const data = new FormData(event.currentTarget)
     const body: ExecutionCreate =
       kind === 'issue'
-        ? { issue_number: Number(data.get('issue')) }
+        ? { issue_number: Number(String(data.get('issue')).replace('#', '')) }
         : { title: String(data.get('title')).trim(), prompt: String(data.get('prompt')) }
     const result = await create({ project: project.id, body, key: `${key}-${kind}` })
     if (result.data) {
@@ -50,10 +50,11 @@ export default function RunDialog({ project, onClose }: { project: Project; onCl
               id={`${id}i`}
               className="input"
               name="issue"
-              type="number"
               inputMode="numeric"
-              min={1}
-              step={1}
+              pattern="#?[1-9][0-9]{0,8}"
+              title={t('run.issue_form')}
+              placeholder="123"
+              autoComplete="off"
               required
               aria-describedby={`${id}ih`}
             />

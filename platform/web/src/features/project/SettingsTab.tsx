@@ -52,8 +52,8 @@ function Secret(props: {
   children: ReactNode
 }) {
   const t = useT()
-  const [open, setOpen] = useState(!props.state.set)
   const form = useFormContext<ProjectForm>()
+  const [open, setOpen] = useState(!props.state.set)
   // The server may ask for it again, so that it is not sent to another address unasked.
   const isAskedFor = Boolean(form.formState.errors[props.name])
   if (!open && !isAskedFor)
@@ -65,9 +65,11 @@ function Secret(props: {
           <span className="muted">
             {t('secret.set')} <RelativeTime at={props.state.updated_at} />
           </span>
-          <Button small onClick={() => setOpen(true)}>
-            {t('secret.replace')}
-          </Button>
+          {!form.formState.disabled && (
+            <Button small onClick={() => setOpen(true)}>
+              {t('secret.replace')}
+            </Button>
+          )}
         </div>
       </div>
     )

@@ -4,7 +4,7 @@ import { Link } from 'react-router'
 import { useListProjectsQuery } from '../../api/projects'
 import { useSetCrumbs } from '../../app/crumbs'
 import { ButtonLink } from '../../design/Button'
-import { Empty, ErrorNotice } from '../../design/feedback'
+import { Empty, ErrorNotice, RefreshNotice } from '../../design/feedback'
 import { Card, Page, useTitle } from '../../design/Page'
 import { SearchField } from '../../design/SearchField'
 import { type Key, useT } from '../../i18n/t'
@@ -54,12 +54,10 @@ export default function ProjectsPage() {
         )
       }
     >
-      {list.error !== undefined && (
-        <ErrorNotice error={list.error} onRetry={() => void list.refetch()} />
-      )}
+      <RefreshNotice error={list.error} onRetry={() => void list.refetch()} />
       <Card label={t('projects.title')}>
-        <div className="card-head">
-          <div className="chips" style={{ marginRight: 'auto' }}>
+        <div className="list-tools">
+          <div className="chips">
             {filters.map((filter) => (
               <Link
                 key={filter.status}
@@ -72,7 +70,14 @@ export default function ProjectsPage() {
               </Link>
             ))}
           </div>
-          <SearchField label={t('projects.filter')} value={q} onChange={search} />
+          <div className="list-fields">
+            <SearchField
+              label={t('projects.filter')}
+              hint={t('projects.filter_hint')}
+              value={q}
+              onChange={search}
+            />
+          </div>
         </div>
         {none && !filtered ? (
           <Empty
