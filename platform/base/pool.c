@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum { NAME_BYTES = 16, THREADS_MAX = 256 }; /* the kernel keeps 15 characters and a NUL */
 
 struct job {
     void (*fn)(void *arg);
+    void (*late)(void *arg); /* NULL: it waits as long as it takes */
     void *arg;
+    int64_t until_ms;
 };
 
 struct pb_pool {
@@ -154,19 +158,58 @@ struct pb_pool *pb_pool_new(const char *name, unsigned threads, size_t queue_max
     return pool;
 }
 
-bool pb_pool_submit(struct pb_pool *pool, void (*fn)(void *arg), void *arg)
+static bool submit(struct pb_pool *pool, const struct job *job)
 {
     bool taken = false;
 
     (void)pthread_mutex_lock(&pool->lock);
     if (pool->count < pool->queue_max && !pool->closing) {
-        pool->jobs[(pool->first + pool->count) % pool->queue_max] = (struct job){fn, arg};
+        pool->jobs[(pool->first + pool->count) % pool->queue_max] = *job;
         pool->count++;
         taken = true;
         (void)pthread_cond_signal(&pool->more);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return taken;
+}
+
+bool pb_pool_submit(struct pb_pool *pool, void (*fn)(void *arg), void *arg)
+{
+    return submit(pool, &(struct job){.fn = fn, .arg = arg});
+}
+
+bool pb_pool_submit_within(struct pb_pool *pool, int64_t within_ms, void (*fn)(void *arg),
+                           void (*late)(void *arg), void *arg)
+{
+    return submit(pool, &(struct job){.fn = fn,
+                                      .late = late,
+                                      .arg = arg,
+                                      .until_ms = pb_clock_steady_ms() + within_ms});
+}
+
+/* The oldest job, if its time has passed. */
+static bool take_late(struct pb_pool *pool, int64_t now_ms, struct job *ret_job)
+{
+    bool found;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    *ret_job = pool->jobs[pool->first];
+    found = pool->count > 0 && ret_job->late && ret_job->until_ms < now_ms;
+    if (found) {
+        pool->first = (pool->first + 1) % pool->queue_max;
+        pool->count--;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
+void pb_pool_expire(struct pb_pool *pool)
+{
+    int64_t now_ms = pb_clock_steady_ms();
+    struct job job;
+
+    while (take_late(pool, now_ms, &job))
+        job.late(job.arg);
 }
 
 void pb_pool_free(struct pb_pool *pool)

@@ -134,9 +134,42 @@ TEST(a_pool_of_nothing_is_refused)
     assert_null(pb_pool_new("test", 100000, 1, &err));
 }
 
+static void note_late(void *arg)
+{
+    atomic_int *late = arg;
+
+    atomic_fetch_add(late, 1);
+}
+
+TEST(what_no_thread_takes_in_time_is_told_so_and_never_runs)
+{
+    struct pb_error err;
+    struct gate gate;
+    struct pb_pool *pool = pb_pool_new("test", 1, 3, &err);
+    atomic_int late = 0;
+
+    gate_init(&gate);
+    (void)sem_init(&finished, 0, 0);
+    atomic_store(&done, 0);
+    assert_true(pb_pool_submit(pool, wait_at_gate, &gate));
+    (void)sem_wait(&gate.entered);
+    assert_true(pb_pool_submit_within(pool, -1, count, note_late, &late));
+    assert_true(pb_pool_submit_within(pool, 3600 * 1000, count, note_late, &late));
+    assert_true(pb_pool_submit(pool, count, NULL)); /* waits as long as it takes */
+    assert_false(pb_pool_submit(pool, count, NULL));
+    pb_pool_expire(pool);
+    assert_int_equal(atomic_load(&late), 1);
+    assert_true(pb_pool_submit(pool, count, NULL)); /* its place is free */
+    (void)sem_post(&gate.open);
+    pb_pool_free(pool);
+    assert_int_equal(atomic_load(&late), 1);
+    assert_int_equal(atomic_load(&done), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_no_thread_takes_in_time_is_told_so_and_never_runs),
         cmocka_unit_test(everything_accepted_is_done_before_the_pool_is_gone),
         cmocka_unit_test(a_full_queue_refuses_and_recovers),
         cmocka_unit_test(as_many_work_at_once_as_there_are_threads),
