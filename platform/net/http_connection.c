@@ -192,6 +192,9 @@ static void flush(struct pb_http_connection *connection)
         connection->wrote_ms = pb_clock_steady_ms();
     if (connection->out.bytes > 0 && !send_out(connection))
         return;
+    pb_http_server_note_held(connection->server, connection);
+    if (connection->state == PB_HTTP_CLOSED)
+        return;
     if (collected.ended && collected.aborted)
         cut(connection);
     else if (collected.ended && connection->out.bytes == 0)

@@ -166,6 +166,18 @@ static void put(struct pb_http_exchange *exchange, const void *data, size_t len)
         exchange->above = true;
 }
 
+static void put_shared(struct pb_http_exchange *exchange, struct pb_shared_bytes *body)
+{
+    if (!exchange->connection || exchange->aborted || exchange->has_no_body)
+        return;
+    if (!pb_out_queue_share(&exchange->pending, body)) {
+        exchange->aborted = true;
+        return;
+    }
+    exchange->announced = -1; /* all of it */
+    exchange->waiting += body->len;
+}
+
 static bool status_has_no_body(int status)
 {
     return status < 200 || status == 204 || status == 304;
@@ -254,6 +266,16 @@ void pb_http_reply(struct pb_http_exchange *exchange, int status,
     pthread_mutex_lock(&exchange->lock);
     put_head(exchange, status, headers, header_count, (int64_t)len);
     put_body(exchange, body, len);
+    finish(exchange);
+}
+
+void pb_http_reply_shared(struct pb_http_exchange *exchange, int status,
+                          const struct pb_http_header *headers, size_t header_count,
+                          struct pb_shared_bytes *body)
+{
+    pthread_mutex_lock(&exchange->lock);
+    put_head(exchange, status, headers, header_count, (int64_t)body->len);
+    put_shared(exchange, body);
     finish(exchange);
 }
 

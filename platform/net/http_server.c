@@ -18,6 +18,7 @@ enum {
     HEAD_MAX = 16 * 1024,
     BODY_MAX = 1024 * 1024,
     CONNECTIONS_MAX = 10000,
+    HELD_MAX = 64 * 1024 * 1024,
     BACKLOG = 1024,
     ACCEPTS_MAX = 64, /* per event */
     ACCEPT_PAUSE_MS = 100,
@@ -126,8 +127,30 @@ void pb_http_server_note_idle(struct pb_http_server *server, struct pb_http_conn
     }
 }
 
+static struct pb_http_connection *slowest(const struct pb_http_server *server)
+{
+    struct pb_http_connection *found = NULL;
+
+    for (struct pb_http_connection *at = server->busy.first; at; at = at->next)
+        if (at->held > 0 && (!found || at->wrote_ms < found->wrote_ms))
+            found = at;
+    return found;
+}
+
+void pb_http_server_note_held(struct pb_http_server *server, struct pb_http_connection *connection)
+{
+    struct pb_http_connection *loser;
+
+    server->held = server->held - connection->held + connection->out.held;
+    connection->held = connection->out.held;
+    while (server->held > server->options.held_max && (loser = slowest(server)))
+        pb_http_connection_close(loser);
+}
+
 void pb_http_server_forget(struct pb_http_server *server, struct pb_http_connection *connection)
 {
+    server->held -= connection->held;
+    connection->held = 0;
     list_remove(list_of(server, connection), connection);
     if (--server->count > 0)
         return;
@@ -138,7 +161,7 @@ void pb_http_server_forget(struct pb_http_server *server, struct pb_http_connect
 
 size_t pb_http_server_connections(const struct pb_http_server *server)
 {
-    return server->count;
+    return atomic_load(&server->count);
 }
 
 void pb_http_server_set_limits(struct pb_http_server *server, const struct pb_http_limits *limits)
@@ -161,16 +184,26 @@ static void turn_away(struct pb_http_server *server, int fd)
     (void)close(fd);
 }
 
+/* Descriptors are given out from the lowest free number: a high one says that few are left. */
+static bool is_full(const struct pb_http_server *server, int fd)
+{
+    const struct pb_http_server_options *options = &server->options;
+
+    return server->count >= options->connections_max ||
+           (options->fd_max > 0 && fd >= options->fd_max);
+}
+
 static void admit(struct pb_http_server *server, int fd, const struct sockaddr_storage *address)
 {
     char peer[PB_HTTP_PEER_TEXT];
     int on = 1;
 
-    if (server->count >= server->options.connections_max && server->idle.first)
+    if (is_full(server, fd)) {
+        if (!server->idle.first) {
+            turn_away(server, fd);
+            return;
+        }
         pb_http_connection_close(server->idle.first);
-    if (server->count >= server->options.connections_max) {
-        turn_away(server, fd);
-        return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     pb_address_text(address, peer, sizeof(peer));
@@ -230,6 +263,8 @@ static void on_accept(void *arg, int events)
     }
 }
 
+/* The first of several asks for the address alone, so that a stranger on it is noticed, and lets the others
+ * in afterwards. */
 static int set_up_listener(int fd, const struct pb_http_server_options *options,
                            const struct sockaddr_storage *address, socklen_t len)
 {
@@ -237,33 +272,50 @@ static int set_up_listener(int fd, const struct pb_http_server_options *options,
 
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
         return -1;
-    if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+    if (options->beside && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         return -1;
     if (bind(fd, (const struct sockaddr *)address, len) < 0)
+        return -1;
+    if (options->is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         return -1;
     return listen(fd, BACKLOG);
 }
 
-static int open_listener(const struct pb_http_server_options *options, struct pb_error *err)
+static int find_address(const struct pb_http_server_options *options,
+                        struct sockaddr_storage *ret_address, socklen_t *ret_len,
+                        struct pb_error *err)
 {
     char host[PB_HOST_TEXT];
+    uint16_t port;
+
+    *ret_len = sizeof(*ret_address);
+    if (options->beside)
+        return getsockname(options->beside->listen_fd, (struct sockaddr *)ret_address, ret_len) < 0
+                   ? pb_fail_errno(err, "address of another server")
+                   : 0;
+    if (pb_address_split(options->listen, strlen(options->listen), -1, host, &port, err) < 0)
+        return -1;
+    return pb_address_numeric(host, port, ret_address, ret_len, err);
+}
+
+static int open_listener(const struct pb_http_server_options *options, struct pb_error *err)
+{
+    const char *words = options->listen ? options->listen : "the same address";
     struct sockaddr_storage address;
     socklen_t len;
-    uint16_t port;
     int fd;
 
-    if (pb_address_split(options->listen, strlen(options->listen), -1, host, &port, err) < 0 ||
-        pb_address_numeric(host, port, &address, &len, err) < 0)
-        return pb_fail_in(err, "listen on '%s'", options->listen);
+    if (find_address(options, &address, &len, err) < 0)
+        return pb_fail_in(err, "listen on '%s'", words);
     fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return pb_fail_errno(err, "listen on '%s'", options->listen);
+        return pb_fail_errno(err, "listen on '%s'", words);
     if (set_up_listener(fd, options, &address, len) < 0) {
         if (errno == EADDRINUSE)
             (void)pb_fail_reason(err, PB_ERROR_CONFLICT, "address_in_use",
-                                 "listen on '%s': someone else does already", options->listen);
+                                 "listen on '%s': someone else does already", words);
         else
-            (void)pb_fail_errno(err, "listen on '%s'", options->listen);
+            (void)pb_fail_errno(err, "listen on '%s'", words);
         pb_close(&fd);
         return -1;
     }
@@ -278,6 +330,8 @@ static void set_defaults(struct pb_http_server_options *options)
         options->body_max = BODY_MAX;
     if (options->connections_max == 0)
         options->connections_max = CONNECTIONS_MAX;
+    if (options->held_max == 0)
+        options->held_max = HELD_MAX;
 }
 
 struct pb_http_server *pb_http_server_new(struct pb_loop *loop,
@@ -295,7 +349,8 @@ struct pb_http_server *pb_http_server_new(struct pb_loop *loop,
     server->limits = PB_HTTP_LIMITS;
     set_defaults(&server->options);
     server->reserve_fd = -1;
-    server->owns_listen_fd = options->listen && options->listen_fd <= 0; /* 0 is stdin: not set */
+    server->owns_listen_fd =
+        (options->listen || options->beside) && options->listen_fd <= 0; /* 0 is stdin: not set */
     server->listen_fd = server->owns_listen_fd ? open_listener(options, err) : options->listen_fd;
     if (server->listen_fd < 0)
         goto fail;

@@ -15,6 +15,8 @@
  * heads > head_max, more than 100 headers, bodies > body_max (413), targets
  * that are no path, methods other than GET HEAD POST PUT PATCH DELETE OPTIONS.
  * Deadlines: head 10 s, body at least 1 KiB/s after 10 s, idle keep-alive 60 s.
+ * A client that takes no byte of its reply for 60 s is cut; so is, when clients
+ * who do not read hold more than held_max of memory, who took none the longest.
  */
 #ifndef PB_NET_HTTP_SERVER_H
 #define PB_NET_HTTP_SERVER_H
@@ -25,6 +27,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "net/shared_bytes.h"
 
 struct pb_http_server;
 struct pb_http_exchange;
@@ -37,12 +40,17 @@ struct pb_http_header {
 
 struct pb_http_server_options {
     const char *listen; /* "127.0.0.1:3000", "[::1]:0"; port 0 = any free one */
-    int listen_fd;   /* > 0, or without `listen`: serve this already listening socket (not owned) */
-    bool reuse_port; /* several servers (one per loop) on one address */
+    int listen_fd; /* > 0, or without `listen`: serve this already listening socket (not owned) */
+    /* Several servers, one per loop, share an address: the first says so (and is refused when anybody else
+     * listens there), the others name the first. The kernel spreads new connections over them. */
+    bool is_shared;
+    const struct pb_http_server *beside;
     struct pb_tls_server *tls; /* NULL = plain; borrowed */
     size_t head_max;           /* 0 = 16 KiB */
     size_t body_max;           /* 0 = 1 MiB */
     size_t connections_max;    /* 0 = 10,000; beyond it the oldest idle one is closed, else 503 */
+    size_t held_max;           /* 0 = 64 MiB: copies of replies that clients have not taken */
+    int fd_max; /* the same for descriptors from this number on, which others need; 0 = none */
     void (*handle)(void *arg, struct pb_http_exchange *exchange);
     void *arg;
 };
@@ -51,7 +59,7 @@ struct pb_http_server *pb_http_server_new(struct pb_loop *loop,
                                           const struct pb_http_server_options *options,
                                           struct pb_error *err) PB_MUST_CHECK;
 uint16_t pb_http_server_port(const struct pb_http_server *server);
-/* Open connections; those that became WebSockets are no longer among them. Loop thread. */
+/* Open connections; those that became WebSockets are no longer among them. Any thread. */
 size_t pb_http_server_connections(const struct pb_http_server *server);
 /* Stops accepting; connections end after the reply they are making, all of them within `grace_ms`. */
 void pb_http_server_stop(struct pb_http_server *server, int64_t grace_ms);
@@ -76,6 +84,10 @@ bool pb_http_decode(const char *text, size_t len, bool query, char *out) PB_MUST
 void pb_http_reply(struct pb_http_exchange *exchange, int status,
                    const struct pb_http_header *headers, size_t header_count, const void *body,
                    size_t len);
+/* The same without a copy: the body may be sent to many. */
+void pb_http_reply_shared(struct pb_http_exchange *exchange, int status,
+                          const struct pb_http_header *headers, size_t header_count,
+                          struct pb_shared_bytes *body);
 /* In pieces: length < 0 = chunked. */
 void pb_http_reply_begin(struct pb_http_exchange *exchange, int status,
                          const struct pb_http_header *headers, size_t header_count, int64_t length);

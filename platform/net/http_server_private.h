@@ -44,6 +44,7 @@ struct pb_http_connection {
     struct pb_http_exchange *exchange; /* the one being answered; holds a reference */
     struct pb_buf in;                  /* read, but behind the current request */
     struct pb_out_queue out;
+    size_t held; /* of out, as the server has counted it */
     enum { PB_HTTP_HANDSHAKE, PB_HTTP_OPEN, PB_HTTP_LINGERING, PB_HTTP_CLOSED } state;
     unsigned depth; /* of calls that still use us; freed when closed and 0 */
     bool is_idle;
@@ -74,7 +75,8 @@ struct pb_http_server {
     struct pb_loop_timer *grace;
     struct pb_http_list idle; /* between requests, oldest first */
     struct pb_http_list busy;
-    size_t count;
+    size_t held;         /* memory of replies on their way, of all connections */
+    atomic_size_t count; /* changed on the loop thread */
     bool is_stopping;
 };
 
@@ -113,6 +115,8 @@ void pb_http_server_set_limits(struct pb_http_server *server, const struct pb_ht
 void pb_http_server_note_idle(struct pb_http_server *server, struct pb_http_connection *connection,
                               bool is_idle);
 void pb_http_server_forget(struct pb_http_server *server, struct pb_http_connection *connection);
+/* Counts what the connection holds; who holds too much together loses its slowest. */
+void pb_http_server_note_held(struct pb_http_server *server, struct pb_http_connection *connection);
 
 /* connection, loop thread */
 int pb_http_connection_start(struct pb_http_server *server, int fd, const char *peer);

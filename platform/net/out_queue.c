@@ -26,7 +26,7 @@ struct pb_shared_bytes *pb_shared_bytes_new(size_t len)
     return shared;
 }
 
-static void take_ref(struct pb_shared_bytes *shared)
+void pb_shared_bytes_ref(struct pb_shared_bytes *shared)
 {
     atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
 }
@@ -56,6 +56,7 @@ static void append(struct pb_out_queue *queue, struct pb_out_piece *piece)
         queue->first = piece;
     queue->last = piece;
     queue->bytes += piece->len;
+    queue->held += piece->capacity;
 }
 
 void pb_out_queue_clear(struct pb_out_queue *queue)
@@ -102,7 +103,7 @@ bool pb_out_queue_share(struct pb_out_queue *queue, struct pb_shared_bytes *shar
     if (!piece)
         return false;
     *piece = (struct pb_out_piece){.shared = shared, .len = shared->len};
-    take_ref(shared);
+    pb_shared_bytes_ref(shared);
     append(queue, piece);
     return true;
 }
@@ -119,6 +120,7 @@ void pb_out_queue_splice(struct pb_out_queue *to, struct pb_out_queue *from)
     }
     to->last = from->last;
     to->bytes += from->bytes;
+    to->held += from->held;
     *from = (struct pb_out_queue){0};
 }
 
@@ -155,6 +157,7 @@ void pb_out_queue_sent(struct pb_out_queue *queue, size_t len)
         queue->first = piece->next;
         if (!queue->first)
             queue->last = NULL;
+        queue->held -= piece->capacity;
         piece_free(piece);
     }
 }

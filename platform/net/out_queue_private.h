@@ -11,18 +11,9 @@
 #include <sys/uio.h>
 
 #include "base/error.h"
+#include "net/shared_bytes.h"
 
 struct pb_out_piece;
-
-/* Refcounted from any thread; its bytes do not change once it has been queued. */
-struct pb_shared_bytes {
-    _Atomic unsigned refs;
-    size_t len;
-    char data[];
-};
-
-struct pb_shared_bytes *pb_shared_bytes_new(size_t len) PB_MUST_CHECK; /* one reference */
-void pb_shared_bytes_unref(struct pb_shared_bytes *shared); /* NULL is fine */
 
 /* All zero is an empty queue. */
 struct pb_out_queue {
@@ -30,6 +21,7 @@ struct pb_out_queue {
     struct pb_out_piece *last;
     size_t offset; /* of the first piece, already sent */
     size_t bytes;  /* not yet sent */
+    size_t held;   /* memory of the pieces that are copies */
 };
 
 void pb_out_queue_clear(struct pb_out_queue *queue);

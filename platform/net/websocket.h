@@ -62,6 +62,7 @@ void pb_websocket_frame_unref(struct pb_websocket_frame *frame); /* NULL is fine
 const char *pb_websocket_frame_data(const struct pb_websocket_frame *frame, size_t *ret_len);
 bool pb_websocket_send_frame(struct pb_websocket *ws, struct pb_websocket_frame *frame);
 size_t pb_websocket_queued(const struct pb_websocket *ws);
+struct pb_loop *pb_websocket_loop(const struct pb_websocket *ws); /* where it lives */
 /* Stops or resumes reading (back-pressure). Loop thread only. */
 void pb_websocket_pause(struct pb_websocket *ws, bool paused);
 void pb_websocket_close(struct pb_websocket *ws, int code, const char *reason);

@@ -196,6 +196,11 @@ bool pb_websocket_send_frame(struct pb_websocket *ws, struct pb_websocket_frame 
     return taken;
 }
 
+struct pb_loop *pb_websocket_loop(const struct pb_websocket *ws)
+{
+    return ws->loop;
+}
+
 size_t pb_websocket_queued(const struct pb_websocket *ws)
 {
     struct pb_websocket *self = (struct pb_websocket *)(uintptr_t)ws;

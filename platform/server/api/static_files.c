@@ -21,8 +21,8 @@ enum form { FORM_PLAIN, FORM_GZIP, FORM_BROTLI, FORM_COUNT };
 struct file {
     char *path; /* "/assets/index-3f2a.js"; owned */
     const char *type;
-    char etag[20]; /* of the plain form */
-    struct pb_buf forms[FORM_COUNT];
+    char etag[20];                             /* of the plain form */
+    struct pb_shared_bytes *forms[FORM_COUNT]; /* NULL = not there */
 };
 
 struct pb_static_files {
@@ -90,11 +90,30 @@ static void set_etag(struct file *file)
 {
     char hash[PB_SHA256_TEXT];
 
-    pb_sha256_text(file->forms[FORM_PLAIN].data, file->forms[FORM_PLAIN].len, hash);
+    pb_sha256_text(file->forms[FORM_PLAIN]->data, file->forms[FORM_PLAIN]->len, hash);
     hash[16] = '\0';
     file->etag[0] = '"';
     memcpy(file->etag + 1, hash, 16);
     memcpy(file->etag + 17, "\"", 2);
+}
+
+static int read_file(int dirfd, const char *name, struct pb_shared_bytes **ret_bytes,
+                     struct pb_error *err)
+{
+    struct pb_buf text;
+    int r;
+
+    pb_buf_init(&text, BYTES_MAX);
+    r = pb_fs_read(dirfd, name, &text, err);
+    if (r == 0) {
+        *ret_bytes = pb_shared_bytes_new(text.len);
+        if (!*ret_bytes)
+            r = pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    }
+    if (r == 0 && text.len > 0)
+        memcpy((*ret_bytes)->data, text.data, text.len);
+    pb_buf_release(&text);
+    return r;
 }
 
 static int add_file(struct pb_static_files *files, int dirfd, const char *name, const char *path,
@@ -113,16 +132,14 @@ static int add_file(struct pb_static_files *files, int dirfd, const char *name, 
     }
     file = &files->files[files->count];
     memset(file, 0, sizeof(*file));
-    for (int i = 0; i < FORM_COUNT; i++)
-        pb_buf_init(&file->forms[i], BYTES_MAX);
     file->path = strdup(path);
     file->type = type_of(path);
     files->count++;
     if (!file->path)
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    if (pb_fs_read(dirfd, name, &file->forms[FORM_PLAIN], err) < 0)
+    if (read_file(dirfd, name, &file->forms[FORM_PLAIN], err) < 0)
         return pb_fail_in(err, "%s", path);
-    files->bytes += file->forms[FORM_PLAIN].len;
+    files->bytes += file->forms[FORM_PLAIN]->len;
     if (files->bytes > BYTES_MAX)
         return pb_fail(err, PB_ERROR_LIMITED, "more than %d MiB", BYTES_MAX >> 20);
     set_etag(file);
@@ -233,7 +250,7 @@ void pb_static_files_free(struct pb_static_files *files)
     for (size_t i = 0; i < files->count; i++) {
         free(files->files[i].path);
         for (int form = 0; form < FORM_COUNT; form++)
-            pb_buf_release(&files->files[i].forms[form]);
+            pb_shared_bytes_unref(files->files[i].forms[form]);
     }
     free(files->files);
     free(files);
@@ -264,7 +281,7 @@ static enum form choose(const struct file *file, const struct pb_http_exchange *
     const char *header = pb_http_header(exchange, "Accept-Encoding");
 
     for (int form = FORM_BROTLI; form > FORM_PLAIN; form--)
-        if (file->forms[form].len > 0 && accepts(header, FORMS[form].name))
+        if (file->forms[form] && file->forms[form]->len > 0 && accepts(header, FORMS[form].name))
             return (enum form)form;
     return FORM_PLAIN;
 }
@@ -289,7 +306,7 @@ static void send_file(const struct file *file, struct pb_http_exchange *exchange
     }
     if (form != FORM_PLAIN)
         headers[count++] = (struct pb_http_header){"Content-Encoding", FORMS[form].name};
-    pb_http_reply(exchange, 200, headers, count, file->forms[form].data, file->forms[form].len);
+    pb_http_reply_shared(exchange, 200, headers, count, file->forms[form]);
 }
 
 static void send_text(struct pb_http_exchange *exchange, int status, const char *text)

@@ -28,6 +28,7 @@ struct scene {
     struct mark *drained;
     size_t waiting_most; /* of the streamed reply */
     size_t streamed;
+    struct pb_shared_bytes *shared;
 };
 
 static void reply_text(struct pb_http_exchange *exchange, int status, const char *text)
@@ -161,6 +162,15 @@ static void echo(struct pb_http_exchange *exchange)
     pb_buf_release(&text);
 }
 
+static void reply_bulk(struct pb_http_exchange *exchange)
+{
+    char *bulk = malloc(BIG);
+
+    memset(bulk, 'x', BIG);
+    pb_http_reply(exchange, 200, NULL, 0, bulk, BIG);
+    free(bulk);
+}
+
 static void hold_gone(void *arg)
 {
     struct scene *scene = arg;
@@ -197,6 +207,10 @@ static void handle(void *arg, struct pb_http_exchange *exchange)
         pb_http_reply_end(exchange);
     } else if (strcmp(path, "/nothing") == 0) {
         pb_http_reply(exchange, 204, NULL, 0, NULL, 0);
+    } else if (strcmp(path, "/bulk") == 0) {
+        reply_bulk(exchange);
+    } else if (strcmp(path, "/shared") == 0) {
+        pb_http_reply_shared(exchange, 200, NULL, 0, scene->shared);
     } else if (strcmp(path, "/evil") == 0) {
         pb_http_reply(exchange, 200, evil, 3, "ok", 2);
     } else if (strcmp(path, "/peer") == 0) {
@@ -878,6 +892,96 @@ TEST(running_out_of_descriptors_turns_clients_away_and_passes)
     tear_down(&scene);
 }
 
+TEST(the_highest_descriptors_are_left_to_others)
+{
+    struct pb_http_server_options options = {0};
+    struct scene scene;
+    struct pb_buf reply;
+    int idle, busy, third;
+
+    set_up(&scene);
+    idle = dup(STDOUT_FILENO);
+    (void)close(idle);
+    tear_down(&scene);
+    /* our end of the first connection is `idle` again, the server's the next: there is room for one */
+    options.fd_max = idle + 2;
+    set_up_with(&scene, options, NULL);
+    pb_buf_init(&reply, 1 << 20);
+    idle = raw_connect(scene.port);
+    raw_text(idle, GET("/x"));
+    CHECK(raw_read(idle, &reply, "[]"), "the first is served");
+    busy = raw_connect(scene.port);
+    CHECK(raw_read(idle, &reply, NULL), "idle now, it is closed");
+    raw_text(busy, GET("/hold"));
+    mark_wait(scene.handled, 2);
+    third = raw_connect(scene.port);
+    pb_buf_clear(&reply);
+    CHECK(raw_read(third, &reply, NULL), "the third is answered");
+    assert_non_null(strstr(reply.data, "HTTP/1.1 503 Service Unavailable\r\n"));
+    net_do(&scene.net, reply_held, &scene);
+    (void)close(idle);
+    (void)close(busy);
+    (void)close(third);
+    pb_buf_release(&reply);
+    tear_down(&scene);
+}
+
+TEST(who_does_not_read_what_they_asked_for_is_cut_before_memory_runs_out)
+{
+    struct pb_http_server_options options = {.held_max = BIG + BIG / 2};
+    struct scene scene;
+    struct pb_buf reply;
+    int first, second;
+
+    set_up_with(&scene, options, NULL);
+    pb_buf_init(&reply, 2 * BIG);
+    first = raw_connect(scene.port);
+    raw_text(first, GET("/bulk"));
+    mark_wait(scene.handled, 1);
+    second = raw_connect(scene.port);
+    raw_text(second, GET("/bulk"));
+    mark_wait(scene.handled, 2);
+    CHECK(raw_read(first, &reply, NULL), "the first ends");
+    assert_true(reply.len < BIG);
+    pb_buf_clear(&reply);
+    raw_text(second, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    CHECK(raw_read(second, &reply, NULL), "the second gets all of it");
+    assert_true(reply.len > BIG);
+    assert_non_null(strstr(reply.data + BIG, "GET /x"));
+    (void)close(first);
+    (void)close(second);
+    pb_buf_release(&reply);
+    tear_down(&scene);
+}
+
+TEST(a_shared_body_is_sent_to_many_and_counts_for_none)
+{
+    struct pb_http_server_options options = {.held_max = PIECE};
+    struct scene scene;
+    struct pb_buf reply;
+    int clients[4];
+
+    set_up_with(&scene, options, NULL);
+    scene.shared = pb_shared_bytes_new(BIG);
+    memset(scene.shared->data, 'y', BIG);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        clients[i] = raw_connect(scene.port);
+        raw_text(clients[i], "GET /shared HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    }
+    mark_wait(scene.handled, COUNT(clients));
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        pb_buf_init(&reply, 2 * BIG);
+        CHECK(raw_read(clients[i], &reply, NULL), "everybody gets it");
+        assert_non_null(strstr(reply.data, "Content-Length: 10485760\r\n"));
+        assert_true(reply.len > BIG);
+        assert_int_equal(strspn(reply.data + reply.len - BIG, "y"), BIG);
+        pb_buf_release(&reply);
+        (void)close(clients[i]);
+    }
+    tear_down(&scene);
+    pb_shared_bytes_unref(scene.shared);
+}
+
 TEST(the_peer_is_named)
 {
     struct scene scene;
@@ -938,6 +1042,9 @@ int main(void)
         cmocka_unit_test(curl_gets_ten_megabytes_over_tls),
         cmocka_unit_test(a_client_that_never_shakes_hands_is_cut_off),
         cmocka_unit_test(running_out_of_descriptors_turns_clients_away_and_passes),
+        cmocka_unit_test(the_highest_descriptors_are_left_to_others),
+        cmocka_unit_test(who_does_not_read_what_they_asked_for_is_cut_before_memory_runs_out),
+        cmocka_unit_test(a_shared_body_is_sent_to_many_and_counts_for_none),
         cmocka_unit_test(the_peer_is_named),
         cmocka_unit_test(an_address_in_use_or_not_understood_is_reported),
     };
