@@ -73,7 +73,9 @@ def generate(document):
             body = body_name(operation)
             if body and body not in bodies:
                 bodies.append(body)
-            pool = "SLOW" if operation.get("x-slow") else "QUICK"
+            pool = "SLOW" if operation.get("x-slow") else "LOOP" if operation.get("x-loop") else "QUICK"
+            if pool == "LOOP" and operation["x-permission"] != "PUBLIC":
+                sys.exit(f"gen_routes: {path}: only a loop's own PUBLIC operations are answered there")
             routes.append(f'ROUTE({method.upper()}, "{path}", {operation["x-permission"]}, {pool}, '
                           f'{operation["operationId"]}, {"BODY_" + body if body else "NULL"})')
     for name in bodies:

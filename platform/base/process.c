@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <pthread.h>
 #include <sched.h>
@@ -321,6 +322,18 @@ uint64_t pb_process_start_time(pid_t pid)
     }
     pb_buf_release(&stat);
     return start;
+}
+
+int pb_process_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0; /* cannot be; a caller that needs some will say so */
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: it stays as it was */
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
 }
 
 static char boot_id[37];

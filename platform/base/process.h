@@ -44,6 +44,9 @@ int pb_process_wait(struct pb_process *process, int *ret_status,
 /* Sends a signal by pidfd; an ended process is success. */
 void pb_process_signal(const struct pb_process *process, int signal_number);
 
+/* Raises the number of descriptors we may have open as far as that is allowed; how many it is now. */
+int pb_process_descriptors(void);
+
 /* Start time of a process in clock ticks since boot (/proc/PID/stat field 22); 0 if there is none.
  * With the boot id it tells a process from a later one of the same pid. */
 uint64_t pb_process_start_time(pid_t pid);

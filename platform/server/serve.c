@@ -12,8 +12,9 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "base/process.h"
 #include "net/http_client.h"
-#include "net/http_server.h"
+#include "net/http_front.h"
 #include "net/tls.h"
 #include "server/api/live_api.h"
 #include "server/api/router.h"
@@ -35,6 +36,11 @@
 
 enum {
     SLOW_THREADS = 8,
+    IO_LOOPS_MAX = 16, /* more sockets than these serve, no machine of ours has */
+    FD_SPARE = 128,    /* descriptors that connections leave to logs and databases */
+    FD_FEW = 256,      /* with fewer altogether, fewer threads work */
+    FEW_HANDLERS = 4,
+    FEW_SLOW = 2,
     QUICK_QUEUE = 2048,
     SLOW_QUEUE = 256,
     GRACE_MS = 5000, /* for replies being made when we are asked to stop */
@@ -50,13 +56,44 @@ struct serve {
     struct pb_tls_server *tls;
     struct pb_static_files *files;
     struct pb_router *router;
-    struct pb_http_server *server;
+    struct pb_http_front *front;
     struct pb_loop_signal *on_term;
     struct pb_loop_signal *on_int;
     struct pb_loop_timer *stopping;
     int64_t stop_by;
-    atomic_bool is_broken; /* the disk has failed: whoever started us is to start us again */
+    unsigned handlers, slow; /* threads */
+    int connections_below;   /* descriptors from here on are for ourselves */
+    atomic_bool is_broken;   /* the disk has failed: whoever started us is to start us again */
 };
+
+/* --- what the machine gives --------------------------------------------------------------------------------------------- */
+
+static unsigned io_loops(const struct pb_config *config)
+{
+    long wanted = (long)pb_config_int(config, "io_threads");
+    long count = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : count < IO_LOOPS_MAX ? (unsigned)count : IO_LOOPS_MAX;
+}
+
+/* Connections stop where what we open ourselves, now and later, would have to do without. */
+static void plan_descriptors(struct serve *serve)
+{
+    int limit = pb_process_descriptors();
+    int spare = limit / 4 < FD_SPARE ? limit / 4 : FD_SPARE;
+
+    serve->handlers = (unsigned)pb_config_int(serve->settings->config, "handler_threads");
+    serve->slow = SLOW_THREADS;
+    serve->connections_below = limit - spare;
+    if (limit >= FD_FEW)
+        return;
+    serve->handlers = serve->handlers < FEW_HANDLERS ? serve->handlers : FEW_HANDLERS;
+    serve->slow = FEW_SLOW;
+    pb_log_warn("platform",
+                "only %d file descriptors are allowed, which is enough for a few people: raise the "
+                "limit (ulimit -n, LimitNOFILE=)",
+                limit);
+}
 
 /* --- storage ------------------------------------------------------------------------------------------------ */
 
@@ -142,10 +179,8 @@ static int open_threads(struct serve *serve, struct pb_error *err)
     platform->loop = pb_loop_new(err);
     if (!platform->loop)
         return -1;
-    platform->pool = pb_pool_new("handler", (unsigned)pb_config_int(config, "handler_threads"),
-                                 QUICK_QUEUE, err);
-    platform->slow_pool =
-        platform->pool ? pb_pool_new("slow", SLOW_THREADS, SLOW_QUEUE, err) : NULL;
+    platform->pool = pb_pool_new("handler", serve->handlers, QUICK_QUEUE, err);
+    platform->slow_pool = platform->pool ? pb_pool_new("slow", serve->slow, SLOW_QUEUE, err) : NULL;
     if (!platform->slow_pool)
         return -1;
     platform->http = pb_http_client_new("PoppoBuilder/" PB_VERSION, *ca_file ? ca_file : NULL, err);
@@ -205,18 +240,19 @@ static int open_server(struct serve *serve, struct pb_error *err)
     serve->router = pb_router_new(&serve->platform, serve->files, err);
     if (!serve->router)
         return -1;
-    serve->server = pb_http_server_new(serve->platform.loop,
-                                       &(struct pb_http_server_options){
-                                           .listen = pb_config_text(config, "listen"),
-                                           .listen_fd = -1,
-                                           .tls = serve->tls,
-                                           .handle = pb_router_handle,
-                                           .arg = serve->router,
-                                       },
-                                       err);
-    if (!serve->server)
+    serve->front = pb_http_front_open(serve->platform.loop, io_loops(config),
+                                      &(struct pb_http_server_options){
+                                          .listen = pb_config_text(config, "listen"),
+                                          .listen_fd = -1,
+                                          .tls = serve->tls,
+                                          .fd_max = serve->connections_below,
+                                          .handle = pb_router_handle,
+                                          .arg = serve->router,
+                                      },
+                                      err);
+    if (!serve->front)
         return -1;
-    pb_settings_know_port(serve->settings, pb_http_server_port(serve->server));
+    pb_settings_know_port(serve->settings, pb_http_front_port(serve->front));
     return 0;
 }
 
@@ -227,7 +263,7 @@ static void look_whether_stopped(void *arg)
     struct serve *serve = arg;
 
     if (pb_clock_steady_ms() < serve->stop_by &&
-        (pb_http_server_connections(serve->server) > 0 || pb_live_count() > 0 ||
+        (pb_http_front_connections(serve->front) > 0 || pb_live_count() > 0 ||
          pb_node_hub_links(serve->platform.node_hub) > 0))
         return;
     pb_loop_timer_cancel(&serve->stopping);
@@ -247,7 +283,7 @@ static void on_signal(void *arg, int number)
     pb_node_hub_stop(serve->platform.node_hub);
     pb_github_stop(serve->platform.github);
     pb_http_client_stop(serve->platform.http); /* a silent GitHub must not hold us up */
-    pb_http_server_stop(serve->server, GRACE_MS);
+    pb_http_front_stop(serve->front, GRACE_MS);
     serve->stopping =
         pb_loop_timer_start(serve->platform.loop, 0, STOP_LOOK_MS, look_whether_stopped, serve);
     if (!serve->stopping)
@@ -282,9 +318,10 @@ static void close_all(struct serve *serve)
 
     pb_loop_signal_unwatch(&serve->on_term);
     pb_loop_signal_unwatch(&serve->on_int);
+    pb_http_front_join(serve->front);
     pb_pool_free(platform->slow_pool);
     pb_pool_free(platform->pool);
-    pb_http_server_free(serve->server);
+    pb_http_front_close(serve->front);
     pb_node_hub_finish(platform->node_hub);
     pb_github_sync_stop(platform->github_sync);
     pb_schedule_runner_stop(platform->schedule_runner);
@@ -304,6 +341,7 @@ static void close_all(struct serve *serve)
     pb_log_hub_close(platform->log_hub);
     pb_vault_close(platform->vault);
     pb_store_close(platform->store);
+    pb_http_front_free(serve->front);
     pb_loop_free(platform->loop);
     pb_close(&serve->lock);
 }
@@ -342,6 +380,7 @@ static int start(struct serve *serve, struct pb_error *err)
 {
     struct pb_platform *platform = &serve->platform;
 
+    plan_descriptors(serve);
     if (open_folder(serve, err) < 0 || open_store(serve, err) < 0 || open_threads(serve, err) < 0 ||
         open_server(serve, err) < 0)
         return -1;
@@ -352,7 +391,8 @@ static int start(struct serve *serve, struct pb_error *err)
     serve->on_int = pb_loop_signal_watch(platform->loop, SIGINT, on_signal, serve);
     if (!serve->on_term || !serve->on_int)
         return pb_fail(err, PB_ERROR_INTERNAL, "signals cannot be watched");
-    if (pb_seed_projects(platform, pb_config_text(serve->settings->config, "seed"), err) < 0)
+    if (pb_seed_projects(platform, pb_config_text(serve->settings->config, "seed"), err) < 0 ||
+        pb_http_front_start(serve->front, err) < 0)
         return -1;
     return greet(serve, err);
 }

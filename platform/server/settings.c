@@ -82,6 +82,7 @@ static const struct pb_setting ROWS[] = {
     SIZE("log_limit", "1g", "longest log of an execution, the rest is dropped (0: no limit)"),
     SIZE("disk_floor", "256m", "log lines wait while the disk has less than this free"),
     NUMBER("handler_threads", "8", "threads that answer requests"),
+    NUMBER("io_threads", "0", "threads that read and write sockets (0: one per processor)"),
     TEXT("log_level", "info", "error, warn, info or debug"),
     SWITCH("log_json", "false", "log as JSON lines"),
     {NULL, NULL, PB_SETTING_TEXT, PB_SETTING_RESTART, false, NULL},

@@ -11,6 +11,7 @@ static const struct {
     const char *words;
 } RANGES[] = {
     {"handler_threads", 1, 256, "from 1 to 256"},
+    {"io_threads", 0, 16, "from 0 to 16"},
     {"uid_base", 1000, 4294961000, "from 1000 to 4294961000: smaller ids belong to the system"},
     {"port_base", 1024, 36775, "from 1024 to 36775: each project has ten ports from there on"},
     {"poll_interval", 100, 86400000, "from 100ms to 24h"},

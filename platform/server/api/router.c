@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/pool.h"
 #include "base/text.h"
 #include "server/api/body.h"
@@ -33,7 +34,11 @@
 #undef BODY_END
 #undef ROUTE
 
-enum route_pool { ROUTE_QUICK, ROUTE_SLOW };
+/* Where its handler runs: on the loop itself (never waits for anything), or in one of two pools. */
+enum route_pool { ROUTE_LOOP, ROUTE_QUICK, ROUTE_SLOW };
+
+/* How long a request may wait for a thread. */
+enum { QUICK_WAIT_MS = 5000, SLOW_WAIT_MS = 15000, EXPIRE_EVERY_MS = 1000 };
 
 struct route {
     const char *method;
@@ -62,6 +67,7 @@ enum { ROUTE_COUNT = sizeof(ROUTES) / sizeof(ROUTES[0]) };
 struct pb_router {
     struct pb_platform *platform;
     struct pb_static_files *files;
+    struct pb_loop_timer *expire;
 };
 
 /* One request on its way to a pool thread. */
@@ -72,6 +78,14 @@ struct job {
     const char *id; /* inside the exchange's path */
     size_t id_len;
 };
+
+static void expire_jobs(void *arg)
+{
+    struct pb_router *router = arg;
+
+    pb_pool_expire(router->platform->pool);
+    pb_pool_expire(router->platform->slow_pool);
+}
 
 struct pb_router *pb_router_new(struct pb_platform *platform, struct pb_static_files *files,
                                 struct pb_error *err)
@@ -84,11 +98,20 @@ struct pb_router *pb_router_new(struct pb_platform *platform, struct pb_static_f
     }
     router->platform = platform;
     router->files = files;
-    return router;
+    router->expire =
+        pb_loop_timer_start(platform->loop, EXPIRE_EVERY_MS, EXPIRE_EVERY_MS, expire_jobs, router);
+    if (router->expire)
+        return router;
+    (void)pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
+    free(router);
+    return NULL;
 }
 
 void pb_router_free(struct pb_router *router)
 {
+    if (!router)
+        return;
+    pb_loop_timer_cancel(&router->expire);
     free(router);
 }
 
@@ -270,9 +293,8 @@ static void reply_problem(struct pb_request *req, const struct job *job, const s
           &req->out, req->request_id);
 }
 
-static void run(void *arg)
+static void serve(const struct job *job)
 {
-    struct job *job = arg;
     struct pb_json *root = NULL;
     struct pb_arena arena;
     struct pb_error err;
@@ -298,7 +320,42 @@ static void run(void *arg)
     pb_buf_release(&req.out);
     pb_json_free(root);
     pb_arena_release(&arena);
+}
+
+/* On a pool thread. */
+static void run(void *arg)
+{
+    serve(arg);
+    free(arg);
+}
+
+static void refuse_busy(struct pb_http_exchange *exchange)
+{
+    refuse(exchange, 503, "Not available right now", "busy", "The platform is busy; try again");
+}
+
+/* No thread was free for so long. */
+static void run_late(void *arg)
+{
+    struct job *job = arg;
+
+    refuse_busy(job->exchange);
     free(job);
+}
+
+static bool submit(struct pb_platform *platform, const struct job *found)
+{
+    bool is_slow = found->route->pool == ROUTE_SLOW;
+    struct job *job = malloc(sizeof(*job));
+
+    if (!job)
+        return false;
+    *job = *found;
+    if (pb_pool_submit_within(is_slow ? platform->slow_pool : platform->pool,
+                              is_slow ? SLOW_WAIT_MS : QUICK_WAIT_MS, run, run_late, job))
+        return true;
+    free(job);
+    return false;
 }
 
 static bool is_api(const char *path)
@@ -309,12 +366,10 @@ static bool is_api(const char *path)
 
 static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange)
 {
-    struct pb_platform *platform = router->platform;
     int status;
     struct job found = {.router = router, .exchange = exchange};
     int index = pb_router_match(pb_http_method(exchange), pb_http_path(exchange), &found.id,
                                 &found.id_len, &status);
-    struct job *job;
 
     if (index < 0 && status == 405) {
         refuse(exchange, 405, "Not allowed", "method_not_allowed",
@@ -326,15 +381,10 @@ static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange
         return;
     }
     found.route = &ROUTES[index];
-    job = malloc(sizeof(*job));
-    if (job)
-        *job = found;
-    if (job &&
-        pb_pool_submit(found.route->pool == ROUTE_SLOW ? platform->slow_pool : platform->pool, run,
-                       job))
-        return;
-    free(job);
-    refuse(exchange, 503, "Not available right now", "busy", "The platform is busy; try again");
+    if (found.route->pool == ROUTE_LOOP)
+        serve(&found);
+    else if (!submit(router->platform, &found))
+        refuse_busy(exchange);
 }
 
 void pb_router_handle(void *arg, struct pb_http_exchange *exchange)

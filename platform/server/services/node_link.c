@@ -205,7 +205,7 @@ static struct frame *next_frame(struct lane *lane)
     (void)pthread_mutex_unlock(&link->lock);
     if (resume) {
         pb_link_ref(link);
-        if (!pb_loop_post(link->hub->platform->loop, resume_reading, link))
+        if (!pb_loop_post(pb_websocket_loop(link->ws), resume_reading, link))
             pb_link_unref(link);
     }
     return frame;

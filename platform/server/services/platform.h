@@ -6,7 +6,7 @@
  *
  * Where things run: handlers and node messages on pool threads, each with
  * its own reader (pb_store_reader); all writes through pb_store_write;
- * sockets on the loop; scheduler, events, GitHub polling and GitHub effects
+ * sockets on loops, one per core; scheduler, events, GitHub polling and GitHub effects
  * on threads of their own. A call from one service to another never blocks
  * on the network unless its header says so.
  */
@@ -58,7 +58,7 @@ struct pb_platform_settings {
 
 struct pb_platform {
     struct pb_platform_settings settings;
-    struct pb_loop *loop;        /* sockets: HTTP, browsers, nodes */
+    struct pb_loop *loop;        /* the first of the loops with sockets; signals, timers */
     struct pb_pool *pool;        /* handlers and node messages */
     struct pb_pool *slow_pool;   /* checks and other calls that wait for the outside */
     struct pb_http_client *http; /* outgoing calls */
