@@ -3,6 +3,7 @@
  * only sent, and the next question's answer tells how it went. So a change costs as many round trips
  * as it has questions.
  */
+#include <endian.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "server/store/db_postgres_private.h"
 
 enum {
+    FRESH_MS = 100,
     RESOLVE_MS = 5000,
     RESOLVE_GAP_MS = 100,
     KEEP_WRITERS_DAYS = 30,
@@ -71,19 +73,39 @@ int pb_pg_script_now(struct pb_pg_db *db, const char *sql, PGresult **ret_last,
     return r;
 }
 
-/* What only this connection has: how long it waits for its turn, and its place among the writers. */
-static int set_up_turn(struct pb_pg_db *db, struct pb_error *err)
+/*
+ * A writer's place among the writers. Its row says which change was committed last, and which of its
+ * connections may make changes: the newest. While a change is open its row is locked, so this waits
+ * until the connection before has ended one way or the other; what the row says then is final.
+ */
+static int take_place(struct pb_pg_db *db, struct pb_error *err)
 {
     struct pb_pg *pg = pg_of(db);
+    PGresult *result = NULL;
     struct pb_buf sql;
     int r;
 
-    pb_buf_init(&sql, 1024);
-    pb_buf_format(&sql,
-                  "SET lock_timeout = %lld; INSERT INTO store_writers (writer, token, at) "
-                  "VALUES ('%s', 0, %lld) ON CONFLICT (writer) DO NOTHING",
-                  (long long)(pg->reply_ms * 5 / 6), pg->writer, (long long)pb_clock_wall_ms());
-    r = pb_pg_script_now(db, pb_buf_string(&sql), NULL, err);
+    pb_buf_init(&sql, 2048);
+    pb_buf_format(
+        &sql,
+        "SET lock_timeout = %lld; "
+        "PREPARE turn (bigint, bigint, bigint) AS WITH turn AS (UPDATE store_writers "
+        "SET token = $1, at = $2 WHERE writer = '%s' AND epoch = $3 AND "
+        "pg_advisory_xact_lock('store_writers'::regclass::oid::bigint) IS NOT NULL RETURNING 1) "
+        "SELECT 1 / count(*) FROM turn; "
+        "INSERT INTO store_writers AS w (writer, token, epoch, at) VALUES ('%s', 0, 1, %lld) "
+        "ON CONFLICT (writer) DO UPDATE SET epoch = w.epoch + 1, at = excluded.at "
+        "RETURNING epoch, token",
+        (long long)(pg->reply_ms * 5 / 6), pg->writer, pg->writer, (long long)pb_clock_wall_ms());
+    db->warned = false;
+    r = pb_pg_script_now(db, pb_buf_string(&sql), &result, err);
+    if (r == 0 && db->warned) /* not even this is as durable as it should be */
+        r = pb_pg_fail_lost(err);
+    if (r == 0) {
+        db->epoch = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+        db->committed = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+    }
+    PQclear(result);
     pb_buf_release(&sql);
     return r;
 }
@@ -98,7 +120,7 @@ static int connect_now(struct pb_pg_db *db, bool insist, struct pb_error *err)
         return -1;
     db->trust = trust;
     db->connection++;
-    if (db->has_joined && set_up_turn(db, err) < 0) {
+    if (db->has_joined && take_place(db, err) < 0) {
         pb_pg_lose(db);
         return -1;
     }
@@ -141,7 +163,7 @@ static void close_connection(struct pb_db *db)
 
 static void note_prepared(struct pb_pg_pending *pending, bool succeeded)
 {
-    if (pending->is_prepare && pending->rows)
+    if (pending->kind == PB_PG_PREPARE && pending->rows)
         pending->rows->state = succeeded ? PB_PG_READY : PB_PG_NEW;
 }
 
@@ -157,6 +179,15 @@ static int take_answer(struct pb_pg_db *db, size_t index, PGresult *result, int 
     if (status == PGRES_PIPELINE_ABORTED)
         return pb_fail(err, PB_ERROR_INTERNAL, "database: refused without a reason");
     return pb_pg_fail(result, err);
+}
+
+/* A later connection of ours took its place: this one can change nothing any more. */
+static bool has_lost_turn(const struct pb_pg_db *db, size_t index, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return index < db->pending_count && db->pending[index].kind == PB_PG_TURN && state &&
+           strcmp(state, "22012") == 0;
 }
 
 /* Answers up to the mark that was sent behind everything. */
@@ -187,7 +218,8 @@ static int take_answers(struct pb_pg_db *db, PGresult **ret_last, bool *ret_gone
             return r;
         }
         if (PQresultStatus(result) == PGRES_FATAL_ERROR)
-            *ret_gone = *ret_gone || pb_pg_is_gone(result, db->base.mode);
+            *ret_gone = *ret_gone || pb_pg_is_gone(result, db->base.mode) ||
+                        has_lost_turn(db, index, result);
         if (index < db->pending_count)
             r = take_answer(db, index, result, r, err);
         PQclear(*ret_last);
@@ -214,6 +246,7 @@ int pb_pg_collect(struct pb_pg_db *db, PGresult **ret_last, struct pb_error *err
             db->pending[i].rows->state = PB_PG_NEW;
     }
     db->pending_count = 0;
+    db->used_at = pb_clock_steady_ms();
     if (is_gone)
         pb_pg_lose(db);
     if (r < 0 || !ret_last) {
@@ -224,14 +257,14 @@ int pb_pg_collect(struct pb_pg_db *db, PGresult **ret_last, struct pb_error *err
     return 0;
 }
 
-int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, bool is_prepare,
+int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, enum pb_pg_kind kind,
                     struct pb_error *err)
 {
     if (!sent) {
         pb_pg_lose(db);
         return pb_pg_fail_lost(err);
     }
-    db->pending[db->pending_count++] = (struct pb_pg_pending){rows, is_prepare};
+    db->pending[db->pending_count++] = (struct pb_pg_pending){rows, kind};
     return 0;
 }
 
@@ -239,7 +272,7 @@ int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, bool
 int pb_pg_send_plain(struct pb_pg_db *db, const char *sql, struct pb_error *err)
 {
     return pb_pg_note_sent(db, PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0), NULL,
-                           false, err);
+                           PB_PG_RUN, err);
 }
 
 static int script(struct pb_db *base, const char *sql, struct pb_error *err)
@@ -252,27 +285,6 @@ static int script(struct pb_db *base, const char *sql, struct pb_error *err)
 }
 
 /* --- changes -------------------------------------------------------------------------------------- */
-
-/*
- * Alone among all servers: the lock is held until the end. The token is how an unknown outcome is
- * found out, and updating its row keeps whoever looks for it waiting until this change has ended.
- */
-static int send_begin(struct pb_pg_db *db, struct pb_error *err)
-{
-    char sql[256];
-
-    if (pb_pg_send_plain(db, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err) < 0)
-        return -1;
-    if (!db->has_joined)
-        return 0;
-    (void)snprintf(sql, sizeof(sql),
-                   "UPDATE store_writers SET token = %lld, at = %lld WHERE writer = '%s'",
-                   (long long)++db->group, (long long)pb_clock_wall_ms(), pg_of(db)->writer);
-    if (pb_pg_send_plain(db, "SELECT pg_advisory_xact_lock('store_writers'::regclass::oid::bigint)",
-                         err) < 0)
-        return -1;
-    return pb_pg_send_plain(db, sql, err);
-}
 
 static void rollback(struct pb_db *base)
 {
@@ -288,93 +300,75 @@ static void rollback(struct pb_db *base)
     db->in_transaction = false;
 }
 
-static int try_begin(struct pb_pg_db *db, struct pb_error *err)
+/*
+ * Alone among all servers: the lock is held until the end. Not being the newest connection of this
+ * writer divides by zero, and then nothing that is sent behind it happens, the COMMIT included.
+ */
+static int send_turn(struct pb_pg_db *db, struct pb_error *err)
 {
-    PGresult *result = NULL;
-    bool has_row;
+    const uint64_t numbers[] = {htobe64((uint64_t)++db->group),
+                                htobe64((uint64_t)pb_clock_wall_ms()),
+                                htobe64((uint64_t)db->epoch)};
+    const char *const values[] = {(const char *)&numbers[0], (const char *)&numbers[1],
+                                  (const char *)&numbers[2]};
+    const int lengths[] = {8, 8, 8}, formats[] = {1, 1, 1};
 
-    if (pb_pg_ensure(db, err) < 0 || send_begin(db, err) < 0 ||
-        pb_pg_collect(db, &result, err) < 0) {
-        rollback(&db->base);
-        return -1;
-    }
-    has_row = !db->has_joined || strcmp(PQcmdTuples(result), "1") == 0;
-    PQclear(result);
-    if (!has_row) { /* somebody cleaned up: connecting again puts it back */
-        pb_pg_lose(db);
-        return pb_pg_fail_lost(err);
-    }
-    db->in_transaction = true;
-    return 0;
+    return pb_pg_note_sent(db,
+                           PQsendQueryPrepared(db->conn, "turn", 3, values, lengths, formats, 0),
+                           NULL, PB_PG_TURN, err);
 }
 
-/* Nothing has happened yet when a begin fails: over a connection that broke meanwhile, once more. */
+static int send_begin(struct pb_pg_db *db, bool wait, struct pb_error *err)
+{
+    if (pb_pg_ensure(db, err) < 0 || pb_pg_send_plain(db, "BEGIN", err) < 0 ||
+        (db->has_joined && send_turn(db, err) < 0))
+        return -1;
+    return wait ? pb_pg_collect(db, NULL, err) : 0;
+}
+
+/*
+ * Its answer comes with that of the first question. Only a connection that nobody used for a moment
+ * is asked whether it still lives: a restart of the server is no reason to refuse a change.
+ */
 static int begin(struct pb_db *base, struct pb_error *err)
 {
     struct pb_pg_db *db = of(base);
+    bool is_fresh = db->conn && pb_clock_steady_ms() - db->used_at < FRESH_MS;
     bool was_connected = db->conn != NULL;
     unsigned trust = atomic_load(&pg_of(db)->trust);
+    bool wait = !db->has_joined || !is_fresh;
+    int r = send_begin(db, wait, err);
 
-    if (try_begin(db, err) == 0)
-        return 0;
-    if (db->conn || !was_connected || trust != atomic_load(&pg_of(db)->trust))
-        return -1;
-    return try_begin(db, err);
-}
-
-/* 1 committed, 0 not, -1 not known yet. Its own commit, answered without a warning, says that what it
- * saw is as durable as any. */
-static int look_for(struct pb_pg_db *db, struct pb_error *err)
-{
-    PGresult *result = NULL;
-    char sql[256];
-    int r = -1;
-
-    if (!db->conn && connect_now(db, true, err) < 0)
-        return -1;
-    db->warned = false;
-    (void)snprintf(sql, sizeof(sql),
-                   "BEGIN; SELECT token FROM store_writers WHERE writer = '%s' FOR UPDATE",
-                   pg_of(db)->writer);
-    if (pb_pg_script_now(db, sql, &result, err) < 0)
-        goto out;
-    r = PQntuples(result) == 1 && strtoll(PQgetvalue(result, 0, 0), NULL, 10) == db->group;
-    (void)snprintf(sql, sizeof(sql),
-                   "UPDATE store_writers SET at = %lld WHERE writer = '%s'; COMMIT",
-                   (long long)pb_clock_wall_ms(), pg_of(db)->writer);
-    if (pb_pg_script_now(db, sql, NULL, err) < 0 || db->warned)
-        r = -1;
-out:
-    PQclear(result);
-    if (r < 0 && db->conn)
-        pb_pg_lose(db);
+    if (r < 0 && !db->conn && was_connected && trust == atomic_load(&pg_of(db)->trust))
+        r = send_begin(db, wait, err);
+    if (r < 0)
+        rollback(base);
+    db->in_transaction = r == 0;
     return r;
 }
 
 static int resolve(struct pb_pg_db *db, struct pb_error *err)
 {
     int64_t deadline = pb_clock_steady_ms() + RESOLVE_MS;
-    int committed = -1;
+    bool is_known = false;
 
     db->in_transaction = false;
     if (db->conn)
         pb_pg_lose(db);
-    while (db->has_joined && committed < 0 && pb_clock_steady_ms() < deadline) {
-        committed = look_for(db, err);
-        if (committed < 0) /* nobody tells us when the database is back */
+    while (db->has_joined && !is_known && pb_clock_steady_ms() < deadline) {
+        is_known = connect_now(db, true, err) == 0;
+        if (!is_known) /* nobody tells us when the database is back */
             (void)poll(NULL, 0, RESOLVE_GAP_MS);
     }
-    pb_log_debug("store", "change %lld: %s", (long long)db->group,
-                 committed > 0    ? "was committed"
-                 : committed == 0 ? "was not committed"
-                                  : "outcome unknown");
-    if (committed > 0)
+    if (!is_known)
+        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "outcome_unknown",
+                              "the database went away while the change was stored");
+    pb_log_debug("store", "change %lld was%s committed", (long long)db->group,
+                 db->committed == db->group ? "" : " not");
+    if (db->committed == db->group)
         return 0;
-    if (committed == 0)
-        return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
-                              "the database went away before the change was stored");
-    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "outcome_unknown",
-                          "the database went away while the change was stored");
+    return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "database_down",
+                          "the database went away before the change was stored");
 }
 
 static int commit(struct pb_db *base, struct pb_error *err)
@@ -383,13 +377,11 @@ static int commit(struct pb_db *base, struct pb_error *err)
     PGresult *result = NULL;
     bool is_done;
 
-    if (pb_pg_collect(db, NULL, err) < 0) /* COMMIT was not sent: nothing happened */
-        return -1;
     db->warned = false;
     if (pb_pg_send_plain(db, "COMMIT", err) < 0 || pb_pg_collect(db, &result, err) < 0) {
         if (!db->conn)
             return resolve(db, err);
-        db->in_transaction = false; /* refused: the server has undone it */
+        rollback(base); /* refused: something sent before it failed, or it did itself */
         return -1;
     }
     is_done = strcmp(PQcmdStatus(result), "COMMIT") == 0;
@@ -436,7 +428,8 @@ static int join(struct pb_db *base, struct pb_error *err)
     pb_buf_init(&sql, 1024);
     pb_buf_format(&sql,
                   "CREATE TABLE IF NOT EXISTS store_writers (writer TEXT PRIMARY KEY, "
-                  "token BIGINT NOT NULL, at BIGINT NOT NULL) WITH (fillfactor = 20); "
+                  "token BIGINT NOT NULL, epoch BIGINT NOT NULL, at BIGINT NOT NULL) "
+                  "WITH (fillfactor = 20); "
                   "DELETE FROM store_writers WHERE at < %lld",
                   (long long)(pb_clock_wall_ms() - (int64_t)KEEP_WRITERS_DAYS * DAY_MS));
     r = lock_schema(base, err);
@@ -448,7 +441,7 @@ static int join(struct pb_db *base, struct pb_error *err)
     if (r == 0 && !db->conn)
         r = pb_pg_fail_lost(err);
     if (r == 0)
-        r = set_up_turn(db, err);
+        r = take_place(db, err);
     db->has_joined = r == 0;
     return r;
 }

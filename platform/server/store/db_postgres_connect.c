@@ -314,6 +314,7 @@ static int set_up(struct pb_pg *pg, PGconn *conn, enum pb_db_mode mode, int64_t 
     else
         pb_buf_format(&sql,
                       "SET statement_timeout = 0; SET lock_timeout = 0; "
+                      "SET default_transaction_isolation = 'read committed'; "
                       "SET idle_in_transaction_session_timeout = %lld; ",
                       (long long)pg->reply_ms);
     pb_buf_text(&sql, "SELECT pg_walfile_name(pg_current_wal_lsn())");

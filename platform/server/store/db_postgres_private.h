@@ -101,9 +101,11 @@ struct pb_pg_rows {
     struct pb_pg_piece *pieces;
 };
 
+enum pb_pg_kind { PB_PG_RUN, PB_PG_PREPARE, PB_PG_TURN };
+
 struct pb_pg_pending {
     struct pb_pg_rows *rows; /* NULL: nobody's */
-    bool is_prepare;
+    enum pb_pg_kind kind;
 };
 
 struct pb_pg_db {
@@ -111,13 +113,16 @@ struct pb_pg_db {
     struct pg_conn *conn; /* NULL: there is none at the moment */
     unsigned trust;       /* the database's when it was made */
     uint64_t connection;  /* counts them */
+    int64_t used_at;      /* steady time of the last answer */
     uint64_t names;
     struct pb_pg_pending pending[PB_PG_PENDING_MAX]; /* sent, answers not yet taken */
     size_t pending_count;
     bool in_transaction;
     bool has_joined;
-    int64_t group; /* number of the change, for finding out whether it was committed */
-    bool warned;   /* a WARNING came */
+    int64_t group;     /* number of the change, for finding out whether it was committed */
+    int64_t committed; /* what the writer's row said when this connection took its place */
+    int64_t epoch;     /* number of this connection among the writer's */
+    bool warned;       /* a WARNING came */
 };
 
 /* There is a connection, or a new one is made; not in the middle of a change. */
@@ -125,7 +130,7 @@ int pb_pg_ensure(struct pb_pg_db *db, struct pb_error *err) PB_MUST_CHECK;
 void pb_pg_lose(struct pb_pg_db *db);
 int pb_pg_fail_lost(struct pb_error *err);
 /* Every call of libpq that sends goes through here with its result. */
-int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, bool is_prepare,
+int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, enum pb_pg_kind kind,
                     struct pb_error *err) PB_MUST_CHECK;
 /* A statement of the engine's own, without parameters; not waited for. */
 int pb_pg_send_plain(struct pb_pg_db *db, const char *sql, struct pb_error *err) PB_MUST_CHECK;

@@ -156,7 +156,7 @@ static int send_prepare(struct pb_pg_db *db, struct pb_pg_rows *rows, struct pb_
     return pb_pg_note_sent(db,
                            PQsendPrepare(db->conn, rows->name, rows->text, (int)rows->parameters,
                                          rows->types),
-                           rows, true, err);
+                           rows, PB_PG_PREPARE, err);
 }
 
 static int send_execute(struct pb_pg_db *db, struct pb_pg_rows *rows,
@@ -183,7 +183,7 @@ static int send_execute(struct pb_pg_db *db, struct pb_pg_rows *rows,
     return pb_pg_note_sent(db,
                            PQsendQueryPrepared(db->conn, rows->name, (int)rows->parameters, data,
                                                lengths, formats, 0),
-                           rows, false, err);
+                           rows, PB_PG_RUN, err);
 }
 
 static int send_statement(struct pb_pg_db *db, struct pb_pg_rows *rows,

@@ -76,19 +76,47 @@ static struct job *take_job(struct pb_store *store, bool wait)
     return job;
 }
 
+/* The function says that it succeeded, the engine gave up: disk full, connection lost. */
+static void fail_given_up(struct pb_db *db, struct pb_error *group_err)
+{
+    if (pb_db_settle(db, group_err) == 0)
+        pb_fail(group_err, PB_ERROR_INTERNAL, "a write function ended the transaction");
+}
+
 /* Runs one job so that its failure undoes it alone. False: the whole group is undone. */
-static bool run_job(struct pb_db *db, struct job *job, struct pb_error *group_err)
+static bool run_part(struct pb_db *db, struct job *job, struct pb_error *group_err)
 {
     if (pb_db_part_begin(db, group_err) < 0)
         return false;
     job->failed = job->fn(db, job->arg, &job->err) < 0 || pb_db_settle(db, &job->err) < 0;
-    if (!pb_db_in_transaction(db)) { /* the engine gave up: disk full, connection lost */
+    if (pb_db_in_transaction(db) && pb_db_part_end(db, !job->failed, group_err) == 0)
+        return true;
+    if (job->failed)
         *group_err = job->err;
-        if (!job->failed)
-            pb_fail(group_err, PB_ERROR_INTERNAL, "a write function ended the transaction");
-        return false;
-    }
-    return pb_db_part_end(db, !job->failed, group_err) == 0;
+    else if (!pb_db_in_transaction(db))
+        fail_given_up(db, group_err);
+    return false;
+}
+
+/* A job nobody waits beside is the whole change: nothing is to be kept from what it undoes. */
+static bool run_alone(struct pb_db *db, struct job *job, struct pb_error *group_err)
+{
+    job->failed = job->fn(db, job->arg, &job->err) < 0;
+    if (!job->failed && pb_db_in_transaction(db))
+        return true;
+    if (!job->failed)
+        fail_given_up(db, group_err);
+    return false;
+}
+
+static bool has_waiting(struct pb_store *store)
+{
+    bool has;
+
+    pthread_mutex_lock(&store->lock);
+    has = store->first != NULL;
+    pthread_mutex_unlock(&store->lock);
+    return has;
 }
 
 /* The group as a list, in order; *ret_failed: none of it happened, *err says why. */
@@ -97,6 +125,7 @@ static struct job *run_group(struct pb_store *store, struct job *job, bool *ret_
 {
     struct job *group = NULL, **last = &group;
     int64_t started = pb_clock_steady_ms();
+    bool is_alone = !has_waiting(store);
     size_t count = 0;
     bool ok = pb_db_begin(store->writer, err) == 0;
 
@@ -104,8 +133,8 @@ static struct job *run_group(struct pb_store *store, struct job *job, bool *ret_
         *last = job;
         last = &job->next;
         count++;
-        ok = ok && run_job(store->writer, job, err);
-        if (!ok || count >= pb_db_group_max(store->writer) ||
+        ok = ok && (is_alone ? run_alone : run_part)(store->writer, job, err);
+        if (!ok || is_alone || count >= pb_db_group_max(store->writer) ||
             pb_clock_steady_ms() - started >= pb_db_group_ms(store->writer))
             break;
         job = take_job(store, false);
@@ -125,8 +154,8 @@ static void deliver(struct pb_store *store, struct job *group, bool group_failed
     store->stats.groups++;
     for (struct job *job = group; job; job = job->next) {
         store->stats.writes++;
-        store->stats.failed += group_failed;
         if (group_failed && !job->failed) {
+            store->stats.failed++;
             job->failed = true;
             job->err = *group_err;
         }

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ enum { PAIRS_MAX = 64, CHUNK = 64 << 10 };
 struct pair {
     int client, server; /* -1: none */
     bool answer_is_lost;
+    bool is_delayed;
 };
 
 struct pg_proxy {
@@ -30,6 +32,8 @@ struct pg_proxy {
     int pair_count;
     atomic_int mode;
     atomic_int accepted;
+    atomic_int open;
+    atomic_int applied; /* changes of the mode */
     atomic_bool is_stopping;
 };
 
@@ -45,7 +49,7 @@ static void end_pair(struct pair *pair)
 {
     close(pair->client);
     close(pair->server);
-    *pair = (struct pair){-1, -1, false};
+    *pair = (struct pair){-1, -1, false, false};
 }
 
 static void take_client(struct pg_proxy *proxy)
@@ -55,7 +59,7 @@ static void take_client(struct pg_proxy *proxy)
 
     memcpy(address.sun_path, proxy->server_path, sizeof(address.sun_path));
     *pair = (struct pair){accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC),
-                          socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), false};
+                          socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), false, false};
     assert_true(pair->client >= 0 && pair->server >= 0 && proxy->pair_count < PAIRS_MAX);
     atomic_fetch_add(&proxy->accepted, 1);
     if (connect(pair->server, (const struct sockaddr *)&address, sizeof(address)) < 0)
@@ -104,11 +108,11 @@ static void look(struct pg_proxy *proxy, const struct pollfd *fds)
 
     for (int i = 0; i < proxy->pair_count; i++) {
         struct pair *pair = &proxy->pairs[i];
-        bool ok = mode != PROXY_REFUSE;
+        bool ok = mode != PROXY_REFUSE, moves = mode != PROXY_SWALLOW && !pair->is_delayed;
 
-        if (ok && mode != PROXY_SWALLOW && fds[2 * i].revents)
+        if (ok && moves && fds[2 * i].revents)
             ok = pass_request(proxy, pair);
-        if (ok && mode != PROXY_SWALLOW && fds[2 * i + 1].revents)
+        if (ok && moves && fds[2 * i + 1].revents)
             ok = pass_answer(proxy, pair);
         if (ok)
             proxy->pairs[kept++] = *pair;
@@ -116,6 +120,16 @@ static void look(struct pg_proxy *proxy, const struct pollfd *fds)
             end_pair(pair);
     }
     proxy->pair_count = kept;
+    atomic_store(&proxy->open, kept);
+}
+
+static void apply_mode(struct pg_proxy *proxy)
+{
+    int mode = atomic_load(&proxy->mode);
+
+    for (int i = 0; i < proxy->pair_count; i++)
+        proxy->pairs[i].is_delayed = mode == PROXY_DELAY;
+    atomic_fetch_add(&proxy->applied, 1);
 }
 
 static void *run(void *arg)
@@ -129,14 +143,18 @@ static void *run(void *arg)
         uint64_t woken;
 
         for (int i = 0; i < proxy->pair_count; i++) {
-            fds[2 * i] = (struct pollfd){is_void ? -1 : proxy->pairs[i].client, POLLIN, 0};
-            fds[2 * i + 1] = (struct pollfd){is_void ? -1 : proxy->pairs[i].server, POLLIN, 0};
+            bool moves = !is_void && !proxy->pairs[i].is_delayed;
+
+            fds[2 * i] = (struct pollfd){moves ? proxy->pairs[i].client : -1, POLLIN, 0};
+            fds[2 * i + 1] = (struct pollfd){moves ? proxy->pairs[i].server : -1, POLLIN, 0};
         }
         fds[count] = (struct pollfd){proxy->listener, POLLIN, 0};
         fds[count + 1] = (struct pollfd){proxy->wake, POLLIN, 0};
         assert_true(poll(fds, (nfds_t)count + 2, -1) > 0);
-        if (fds[count + 1].revents)
+        if (fds[count + 1].revents) {
             assert_int_equal(read(proxy->wake, &woken, sizeof(woken)), sizeof(woken));
+            apply_mode(proxy);
+        }
         look(proxy, fds);
         if (fds[count].revents)
             take_client(proxy);
@@ -168,8 +186,12 @@ struct pg_proxy *pg_proxy_start(const char *dir, const char *server_dir)
 
 void pg_proxy_set(struct pg_proxy *proxy, enum pg_proxy_mode mode)
 {
+    int seen = atomic_load(&proxy->applied);
+
     atomic_store(&proxy->mode, (int)mode);
     wake(proxy);
+    while (atomic_load(&proxy->applied) == seen)
+        sched_yield();
 }
 
 enum pg_proxy_mode pg_proxy_get(struct pg_proxy *proxy)
@@ -180,6 +202,11 @@ enum pg_proxy_mode pg_proxy_get(struct pg_proxy *proxy)
 int pg_proxy_accepted(struct pg_proxy *proxy)
 {
     return atomic_load(&proxy->accepted);
+}
+
+int pg_proxy_open(struct pg_proxy *proxy)
+{
+    return atomic_load(&proxy->open);
 }
 
 void pg_proxy_stop(struct pg_proxy *proxy)
