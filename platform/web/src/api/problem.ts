@@ -132,6 +132,7 @@ export const sentences: Record<string, Key> = {
   agent_log: 'error.agent_log',
   log_damaged: 'error.log_damaged',
   log_removed: 'error.log_removed',
+  regex_too_costly: 'error.regex_too_costly',
 
   // GitHub, asked while somebody waits
   github_token: 'error.github_token',

@@ -1,16 +1,22 @@
 /** The frame around LogWindow: tools, following, permanent links, and what a screen reader hears. */
-import { ArrowDown, Copy, Download, Link2 } from 'lucide-react'
-import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react'
+import { ArrowDown, CircleAlert, Copy, Download, Link2 } from 'lucide-react'
+import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import type { LogMark, SearchQuery } from '../api/log'
 import { setPreference, usePreferences } from '../app/preferences'
 import { Button } from '../design/Button'
-import { ErrorNotice } from '../design/feedback'
+import { ErrorNotice, Notice } from '../design/feedback'
 import { toast } from '../design/toast'
 import { formatBytes } from '../i18n/format'
 import { useT } from '../i18n/t'
 import { useKeys } from '../keys/useKeys'
 import type { ReadRange } from './chunks'
+import { foldsOf, problemsOf } from './folds'
 import './log.css'
+import { Marks } from './marks'
 import { formatAnchor, type LineRange, parseAnchor } from './model'
+import { Rail } from './Rail'
+import { SearchBar } from './SearchBar'
+import { nextOf, noSearch, type ReadHits, type ReadMarks, Search } from './search'
 import { LogWindow, type ViewState } from './view'
 
 /** What a live source tells the window. */
@@ -29,6 +35,9 @@ export interface LogViewProps {
   /** More lines will come: start at the end and follow. */
   running: boolean
   onDownload?: () => Promise<void>
+  /** Finds lines and places in the log, where somebody can. Stable per source. */
+  search?: ReadHits
+  marks?: ReadMarks
   /** Line anchors (#L12) in the page's address. */
   anchors?: boolean
 }
@@ -41,11 +50,73 @@ const initial: ViewState = {
   unseen: 0,
   failed: null,
   loading: true,
+  dropped: 0,
+  damaged: null,
+  folds: 0,
+  folded: 0,
+}
+
+const noMarks: readonly LogMark[] = []
+
+/** What is searched for, and the line that is looked at; the window shows both. */
+function useSearch(source: string, read: ReadHits | undefined, total: number, show: ShowHits) {
+  const [found, setFound] = useState(noSearch)
+  const [current, setCurrent] = useState<number | null>(null)
+  const search = useRef<Search | null>(null)
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `source` is what makes it another log
+  useEffect(() => {
+    setFound(noSearch)
+    setCurrent(null)
+    if (!read) return
+    const made = new Search(read, setFound)
+    search.current = made
+    return () => {
+      made.close()
+      search.current = null
+    }
+  }, [source, read])
+
+  useEffect(() => search.current?.grown(total), [total])
+
+  const hits = useMemo(() => new Set(found.lines), [found.lines])
+  useEffect(() => show(hits, current), [show, hits, current])
+
+  const start = useCallback((query: SearchQuery | null) => {
+    setCurrent(null)
+    search.current?.start(query)
+  }, [])
+  return { found, current, setCurrent, start }
+}
+
+type ShowHits = (hits: ReadonlySet<number>, current: number | null) => void
+
+/** Where something happened, as far as it is known. */
+function useMarks(source: string, read: ReadMarks | undefined, total: number) {
+  const [list, setList] = useState(noMarks)
+  const marks = useRef<Marks | null>(null)
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `source` is what makes it another log
+  useEffect(() => {
+    setList(noMarks)
+    if (!read) return
+    const made = new Marks(read, setList)
+    marks.current = made
+    return () => {
+      made.close()
+      marks.current = null
+    }
+  }, [source, read])
+
+  useEffect(() => marks.current?.grown(total), [total])
+  return list
 }
 
 export function LogView(props: LogViewProps) {
   const { source, read, subscribe, anchors } = props
   const t = useT()
+  const words = useRef(t)
+  words.current = t
   const container = useRef<HTMLDivElement>(null)
   const view = useRef<LogWindow | null>(null)
   const { logTime, logWrap } = usePreferences()
@@ -53,6 +124,19 @@ export function LogView(props: LogViewProps) {
   const [picked, setPicked] = useState<LineRange | null>(() =>
     anchors ? parseAnchor(location.hash) : null,
   )
+  const input = useRef<HTMLInputElement>(null)
+  const marks = useMarks(source, props.marks, state.total)
+  const problems = useMemo(() => problemsOf(marks), [marks])
+  const showHits = useCallback<ShowHits>(
+    (hits, current) => view.current?.setHits(hits, current),
+    [],
+  )
+  const {
+    found,
+    current,
+    setCurrent,
+    start: startSearch,
+  } = useSearch(source, props.search, state.total, showHits)
   const start = useRef({ running: props.running, time: logTime === 'on', wrap: logWrap === 'on' })
 
   const pick = useCallback(
@@ -72,6 +156,7 @@ export function LogView(props: LogViewProps) {
       read,
       onState: setState,
       onPick: pick,
+      hiddenLines: (count) => words.current('log.hidden_lines', { count }),
       time: start.current.time,
       wrap: start.current.wrap,
       follow: start.current.running && anchor === null,
@@ -93,6 +178,22 @@ export function LogView(props: LogViewProps) {
   useEffect(() => view.current?.setTime(logTime === 'on'), [logTime])
   useEffect(() => view.current?.setWrap(logWrap === 'on'), [logWrap])
   useEffect(() => view.current?.setSelected(picked), [picked])
+  const end = state.complete ? state.total : null
+  useEffect(() => view.current?.setFolds(foldsOf(marks, end)), [marks, end])
+
+  /** From where one looks now to the next of these lines. */
+  const moveTo = (lines: readonly number[], direction: 1 | -1) => {
+    if (!view.current) return null
+    const from = current !== null && lines.includes(current) ? current : view.current.middleLine
+    const line = nextOf(lines, from, direction)
+    if (line !== null) view.current.showLine(line)
+    return line
+  }
+  const moveHit = (direction: 1 | -1) => setCurrent(moveTo(found.lines, direction))
+  const moveProblem = (direction: 1 | -1) => {
+    const line = moveTo(problems, direction)
+    if (line !== null) pick({ from: line, to: line })
+  }
 
   useEffect(() => {
     if (!anchors) return
@@ -134,11 +235,35 @@ export function LogView(props: LogViewProps) {
     { keys: 'f', label: 'keys.log_follow', run: toggleFollow },
     { keys: 'w', label: 'keys.log_wrap', run: toggleWrap },
     { keys: 'y', label: 'keys.log_link', run: () => void copyLink() },
+    ...(props.search
+      ? [
+          { keys: '/', label: 'keys.log_search', run: () => input.current?.focus() } as const,
+          { keys: 'n', label: 'keys.log_next', run: () => moveHit(1) } as const,
+          { keys: 'Shift+n', label: 'keys.log_previous', run: () => moveHit(-1) } as const,
+        ]
+      : []),
+    ...(props.marks
+      ? [
+          { keys: 'e', label: 'keys.log_problem', run: () => moveProblem(1) } as const,
+          { keys: 'Shift+e', label: 'keys.log_problem_back', run: () => moveProblem(-1) } as const,
+        ]
+      : []),
   ])
 
   return (
     <section className="card log-card" aria-label={props.label}>
       <div className="log-bar">
+        {props.search && (
+          <SearchBar
+            key={source}
+            input={input}
+            state={found}
+            current={current}
+            onQuery={startSearch}
+            onMove={moveHit}
+            onLeave={() => container.current?.focus()}
+          />
+        )}
         <span className="log-size">
           {t('log.lines', { count: state.total })}
           {state.bytes > 0 && ` · ${formatBytes(state.bytes)}`}
@@ -164,7 +289,21 @@ export function LogView(props: LogViewProps) {
           <button type="button" aria-pressed={logWrap === 'on'} onClick={toggleWrap}>
             {t('log.wrap')}
           </button>
+          {state.folds > 0 && (
+            <button
+              type="button"
+              aria-pressed={state.folded > 0}
+              onClick={() => view.current?.foldAll(state.folded === 0)}
+            >
+              {t('log.fold')}
+            </button>
+          )}
         </div>
+        {problems.length > 0 && (
+          <Button small icon={<CircleAlert size={14} />} onClick={() => moveProblem(1)}>
+            {t('log.problems', { count: problems.length })}
+          </Button>
+        )}
         {anchors && picked && (
           <>
             <Button small icon={<Link2 size={14} />} onClick={() => void copyLink()}>
@@ -184,15 +323,24 @@ export function LogView(props: LogViewProps) {
       {state.failed !== null && (
         <ErrorNotice error={state.failed} onRetry={() => view.current?.retry()} />
       )}
-      <div
-        ref={container}
-        className="log-view"
-        role="log"
-        aria-live="off"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keys
-        tabIndex={0}
-        aria-label={props.label}
-      />
+      {state.damaged !== null && (
+        <Notice tone="fail" title={t('log.damaged', { lines: state.damaged })} />
+      )}
+      {state.dropped > 0 && (
+        <Notice tone="warn" title={t('log.dropped', { count: state.dropped })} />
+      )}
+      <div className="log-body">
+        <div
+          ref={container}
+          className="log-view"
+          role="log"
+          aria-live="off"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keys
+          tabIndex={0}
+          aria-label={props.label}
+        />
+        <Rail total={state.total} problems={problems} hits={found.lines} />
+      </div>
       {!state.loading && state.total === 0 && state.failed === null && (
         <p className="log-note log-empty">{props.running ? t('log.waiting') : t('log.empty')}</p>
       )}

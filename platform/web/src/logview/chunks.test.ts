@@ -3,6 +3,7 @@ import type { LogPart, LogRange } from '../api/log'
 import { Chunks, chunkLines, splitLines } from './chunks'
 
 const line = (n: number) => `line ${n}`
+const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const many = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => line(from + i))
 
@@ -68,25 +69,25 @@ describe('splitLines', () => {
 describe('Chunks', () => {
   it('fetches the chunks that are looked at, once', async () => {
     const { chunks, asked, answerAll } = setup(5000)
-    chunks.need(600, 640, 0)
-    chunks.need(600, 640, 0)
+    chunks.need(lines(600, 640), 0)
+    chunks.need(lines(600, 640), 0)
     expect(asked.map((each) => each.part)).toEqual([{ from: 512, count: 512 }])
     await answerAll()
     expect(chunks.line(600)).toBe(line(600))
-    chunks.need(600, 640, 0)
+    chunks.need(lines(600, 640), 0)
     expect(asked).toHaveLength(0)
   })
 
   it('fetches one chunk ahead in the direction of movement', () => {
     const { chunks, asked } = setup(5000)
-    chunks.need(600, 640, 1)
+    chunks.need(lines(600, 640), 1)
     expect(asked.map((each) => each.part.from)).toEqual([512, 1024])
   })
 
   it('gives up a fetch that is out of view', () => {
     const { chunks, asked } = setup(500_000)
-    chunks.need(0, 40, 0)
-    chunks.need(400_000, 400_040, 0)
+    chunks.need(lines(0, 40), 0)
+    chunks.need(lines(400_000, 400_040), 0)
     expect(asked[0]?.signal.aborted).toBe(true)
     expect(asked[1]?.signal.aborted).toBe(false)
   })
@@ -114,7 +115,7 @@ describe('Chunks', () => {
     chunks.insert(100, many(100, 10))
     expect(chunks.total).toBe(110)
     expect(chunks.line(100)).toBeUndefined()
-    chunks.need(90, 110, 0)
+    chunks.need(lines(90, 110), 0)
     expect(asked[0]?.part).toEqual({ from: 10, count: chunkLines - 10 })
   })
 
@@ -131,20 +132,20 @@ describe('Chunks', () => {
 
   it('asks again after a failure and reports only the second one', async () => {
     const { chunks, asked, events } = setup(5000)
-    chunks.need(0, 40, 0)
+    chunks.need(lines(0, 40), 0)
     asked[0]?.fail()
     await vi.advanceTimersByTimeAsync(0)
     expect(events.failed).not.toHaveBeenCalled()
-    chunks.need(0, 40, 0)
+    chunks.need(lines(0, 40), 0)
     expect(asked).toHaveLength(1)
     await vi.advanceTimersByTimeAsync(1000)
-    chunks.need(0, 40, 0)
+    chunks.need(lines(0, 40), 0)
     expect(asked).toHaveLength(2)
     asked[1]?.fail()
     await vi.advanceTimersByTimeAsync(0)
     expect(events.failed).toHaveBeenCalledTimes(1)
     await vi.advanceTimersByTimeAsync(2000)
-    chunks.need(0, 40, 0)
+    chunks.need(lines(0, 40), 0)
     asked[2]?.answer({ text: 'line 0\n' })
     await vi.advanceTimersByTimeAsync(0)
     expect(events.failed).toHaveBeenLastCalledWith(null)

@@ -37,6 +37,10 @@ export class Chunks {
   total = 0
   bytes = 0
   complete = false
+  /** As the last range that was read said it. */
+  dropped = 0
+  /** The first damaged lines that were met: "first-last", from 1. */
+  damaged: string | null = null
 
   private readonly chunks = new Map<number, Chunk>()
   private readonly fetches = new Map<number, Fetch>()
@@ -64,6 +68,14 @@ export class Chunks {
     this.bytes = Math.max(this.bytes, bytes)
     this.complete = this.complete || complete
     this.events.changed()
+  }
+
+  /** Keeps what was read. */
+  take(range: LogRange): void {
+    this.dropped = Math.max(this.dropped, range.dropped ?? 0)
+    this.damaged ??= range.damaged ?? null
+    this.head(range.lines, range.bytes, range.complete)
+    this.insert(range.from, splitLines(range.text))
   }
 
   /** Keeps lines from `from` on, as far as they continue what is here. */
@@ -121,14 +133,13 @@ export class Chunks {
   }
 
   /**
-   * Makes sure lines [from, to) come, and one chunk more in the direction of movement. Fetches for
-   * what is no longer looked at are given up.
+   * Makes sure these lines (ascending) come, and one chunk more in the direction of movement. Fetches
+   * for what is no longer looked at are given up.
    */
-  need(from: number, to: number, direction: number): void {
-    const first = Math.floor(Math.max(0, from) / chunkLines)
-    const last = Math.floor(Math.max(0, to - 1) / chunkLines)
-    const wanted = new Set<number>()
-    for (let number = first; number <= last; number++) wanted.add(number)
+  need(lines: readonly number[], direction: number): void {
+    const wanted = new Set(lines.map((line) => Math.floor(line / chunkLines)))
+    const first = Math.floor((lines[0] ?? 0) / chunkLines)
+    const last = Math.floor((lines.at(-1) ?? 0) / chunkLines)
     if (direction !== 0) wanted.add(direction > 0 ? last + 1 : first - 1)
     for (const [number, fetch] of this.fetches) {
       if (!wanted.has(number)) {
@@ -153,8 +164,7 @@ export class Chunks {
         if (this.fetches.get(number) !== fetch) return
         this.fetches.delete(number)
         this.recovered()
-        this.head(range.lines, range.bytes, range.complete)
-        this.insert(range.from, splitLines(range.text))
+        this.take(range)
       },
       (error: unknown) => {
         if (this.fetches.get(number) !== fetch) return

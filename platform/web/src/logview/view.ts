@@ -7,6 +7,7 @@
 import { formatLogTime } from '../i18n/format'
 import { parseAnsi, stripAnsi } from './ansi'
 import { Chunks, type ReadRange, splitLines } from './chunks'
+import { type Fold, Rows } from './folds'
 import {
   clampTop,
   isExact,
@@ -31,12 +32,21 @@ export interface ViewState {
   failed: unknown | null
   /** Nothing has been read yet. */
   loading: boolean
+  /** Lines that were not kept because the log had reached its limit. */
+  dropped: number
+  /** "first-last", from 1: lines that are lost. */
+  damaged: string | null
+  /** What could be folded, and what is. */
+  folds: number
+  folded: number
 }
 
 export interface ViewOptions {
   read: ReadRange
   onState: (state: ViewState) => void
   onPick: (range: LineRange) => void
+  /** What a folded line says of what it hides. */
+  hiddenLines: (count: number) => string
   time: boolean
   wrap: boolean
   follow: boolean
@@ -48,7 +58,9 @@ interface Row {
   element: HTMLElement
   number: HTMLElement
   time: HTMLElement
+  fold: HTMLElement
   text: HTMLElement
+  more: HTMLElement
   /** What is drawn: line index and raw text, so that an unchanged row is not touched. */
   index: number
   raw: string | undefined | null
@@ -79,6 +91,12 @@ export class LogWindow {
   private direction = 0
   private frame = 0
   private selected: LineRange | null = null
+  private hits: ReadonlySet<number> = new Set()
+  private current: number | null = null
+  /** By the line that stays. */
+  private folds = new Map<number, Fold>()
+  private readonly folded = new Set<number>()
+  private readonly shown = new Rows()
   private failed: unknown | null = null
   private loaded = false
   private unseenFrom: number | null = null
@@ -86,6 +104,8 @@ export class LogWindow {
   private wrap: boolean
   private wrapEnd: number | null = null
   private wrapTotal = 0
+  /** The row that is drawn first. */
+  private firstRow = 0
   private reported = ''
   /** scrollTop as we set it: a scroll event with this value is our own echo. */
   private ownScroll = 0
@@ -151,8 +171,7 @@ export class LogWindow {
       const range = await this.options.read(part, abort.signal)
       this.failed = null
       this.loaded = true
-      this.chunks.head(range.lines, range.bytes, range.complete)
-      this.chunks.insert(range.from, splitLines(range.text))
+      this.chunks.take(range)
       if (line !== null) this.showLine(line)
       else this.draw()
     } catch (error) {
@@ -200,11 +219,66 @@ export class LogWindow {
     for (const row of this.rows) this.mark(row)
   }
 
+  /** Lines that were searched for, and the one that is looked at. */
+  setHits(hits: ReadonlySet<number>, current: number | null): void {
+    this.hits = hits
+    this.current = current
+    for (const row of this.rows) this.mark(row)
+  }
+
+  /** What can be folded now; what was folded stays so. */
+  setFolds(folds: readonly Fold[]): void {
+    this.folds = new Map(folds.map((fold) => [fold.head, fold]))
+    for (const head of this.folded) if (!this.folds.has(head)) this.folded.delete(head)
+    this.container.classList.toggle('log-folds', folds.length > 0)
+    this.refold()
+  }
+
+  foldAll(on: boolean): void {
+    this.folded.clear()
+    if (on) for (const head of this.folds.keys()) this.folded.add(head)
+    this.refold()
+  }
+
+  /** Folds or opens one; the line at the top stays where it is. */
+  private toggleFold(head: number): void {
+    if (!this.folded.delete(head)) this.folded.add(head)
+    this.refold()
+  }
+
+  private refold(): void {
+    const top = this.shown.lineAt(Math.floor(this.top))
+    const part = this.top - Math.floor(this.top)
+    const heads = [...this.folded].map((head) => this.folds.get(head)).filter((fold) => !!fold)
+    this.shown.hide(heads)
+    this.top = this.shown.rowOf(top) + part
+    this.wrapEnd = null
+    for (const row of this.rows) this.mark(row)
+    this.draw()
+  }
+
+  /** Opens whatever hides the line. */
+  private unfold(line: number): void {
+    const before = this.folded.size
+    for (const head of this.folded) {
+      const fold = this.folds.get(head)
+      if (fold && line >= fold.from && line < fold.to) this.folded.delete(head)
+    }
+    if (this.folded.size !== before) this.refold()
+  }
+
   /** Puts the line in the middle and stops following. */
   showLine(line: number): void {
     this.follow = false
     this.unseenFrom ??= this.chunks.total
-    this.moveTo(line - this.viewport / rowHeight / 2 + 0.5)
+    this.unfold(line)
+    this.moveTo(this.shown.rowOf(line) - this.viewport / rowHeight / 2 + 0.5)
+  }
+
+  /** The line in the middle of what is seen. */
+  get middleLine(): number {
+    const rows = Math.min(this.viewport / rowHeight, this.total())
+    return this.shown.lineAt(Math.floor(this.top + rows / 2))
   }
 
   retry(): void {
@@ -232,8 +306,13 @@ export class LogWindow {
 
   // --- movement ---------------------------------------------------------------------------------
 
+  /** Rows there are: lines that are not folded away. */
+  private total(): number {
+    return this.shown.count(this.chunks.total)
+  }
+
   private extent() {
-    return { total: this.chunks.total, viewport: this.viewport }
+    return { total: this.total(), viewport: this.viewport }
   }
 
   /**
@@ -241,7 +320,7 @@ export class LogWindow {
    * end was last shown, moved on by the lines that came since.
    */
   private limit(): number {
-    const { total } = this.chunks
+    const total = this.total()
     if (!this.wrap) return lastTop(this.extent())
     if (this.wrapEnd === null) return Math.max(0, total - 1)
     return Math.max(0, Math.min(total - 1, this.wrapEnd + total - this.wrapTotal))
@@ -315,7 +394,7 @@ export class LogWindow {
   private wheeled(event: WheelEvent): void {
     if (event.ctrlKey || event.deltaY === 0) return
     if (event.deltaY < 0) this.leaveEnd()
-    if (isExact(this.chunks.total)) return // the browser's own scrolling is exact
+    if (isExact(this.total())) return // the browser's own scrolling is exact
     const unit = event.deltaMode === 1 ? 1 : event.deltaMode === 2 ? this.page() : 1 / rowHeight
     event.preventDefault()
     this.moveBy(event.deltaY * unit)
@@ -331,7 +410,7 @@ export class LogWindow {
     const delta = this.touchY - y
     this.touchY = y
     if (delta < 0) this.leaveEnd()
-    if (isExact(this.chunks.total) || event.touches.length > 1) return
+    if (isExact(this.total()) || event.touches.length > 1) return
     event.preventDefault()
     this.moveBy(delta / rowHeight)
   }
@@ -348,9 +427,9 @@ export class LogWindow {
       PageDown: () => this.moveBy(this.page()),
       PageUp: () => this.moveBy(-this.page()),
       ' ': () => this.moveBy(event.shiftKey ? -this.page() : this.page()),
-      Home: () => this.moveBy(-this.chunks.total),
+      Home: () => this.moveBy(-this.total()),
       End: () => {
-        if (this.chunks.complete) this.moveBy(this.chunks.total)
+        if (this.chunks.complete) this.moveBy(this.total())
         else this.setFollow(true)
       },
     }
@@ -361,7 +440,14 @@ export class LogWindow {
   }
 
   private clicked(event: MouseEvent): void {
-    const number = (event.target as Element).closest<HTMLElement>('.log-number')
+    const target = event.target as Element
+    const fold = target.closest<HTMLElement>('.log-fold, .log-more')
+    const head = this.rows.find((row) => fold && (row.fold === fold || row.more === fold))?.index
+    if (head !== undefined && this.folds.has(head)) {
+      this.toggleFold(head)
+      return
+    }
+    const number = target.closest<HTMLElement>('.log-number')
     const index = number && this.rows.find((row) => row.number === number)?.index
     if (index === undefined || index === null || index < 0) return
     const anchor = event.shiftKey && this.selected ? this.selected.from : index
@@ -389,11 +475,13 @@ export class LogWindow {
     element.className = 'log-row'
     const number = span('log-number', '')
     const time = span('log-time', '')
+    const fold = span('log-fold', '')
     const text = span('log-text', '')
-    element.append(number, time, text)
+    const more = span('log-more', '')
+    element.append(number, time, fold, text, more)
     this.layer.append(element)
     element.hidden = true
-    return { element, number, time, text, index: -1, raw: null }
+    return { element, number, time, fold, text, more, index: -1, raw: null }
   }
 
   private pool(): void {
@@ -405,9 +493,18 @@ export class LogWindow {
   private mark(row: Row): void {
     const on = this.selected && row.index >= this.selected.from && row.index <= this.selected.to
     row.element.classList.toggle('log-selected', Boolean(on))
+    row.element.classList.toggle('log-hit', this.hits.has(row.index))
+    row.element.classList.toggle('log-current', row.index === this.current)
+    const fold = this.folds.get(row.index)
+    const folded = fold !== undefined && this.folded.has(row.index)
+    const sign = fold === undefined ? '' : folded ? '▸' : '▾'
+    const more = folded ? this.options.hiddenLines(fold.to - fold.from) : ''
+    if (row.fold.textContent !== sign) row.fold.textContent = sign
+    if (row.more.textContent !== more) row.more.textContent = more
   }
 
-  private fill(row: Row, index: number): void {
+  private fill(row: Row, at: number): void {
+    const index = this.shown.lineAt(at)
     const hidden = index >= this.chunks.total
     const raw = hidden ? null : this.chunks.line(index)
     if (row.index === index && row.raw === raw && row.element.hidden === hidden) return
@@ -440,9 +537,8 @@ export class LogWindow {
     if (this.wrap) this.renderWrapped()
     else this.renderRows()
     this.place()
-    const first = this.rows[0]?.index ?? 0
-    const last = Math.min(total, first + this.rows.length)
-    if (this.loaded) this.chunks.need(first, last, this.direction)
+    const lines = this.rows.map((row) => row.index).filter((index) => index >= 0 && index < total)
+    if (this.loaded) this.chunks.need(lines, this.direction)
     this.report()
   }
 
@@ -450,7 +546,8 @@ export class LogWindow {
    *  order in the document is the order of the lines and a selection copies as it reads. */
   private fillFrom(first: number): void {
     const { rows } = this
-    const shift = first - (rows[0]?.index ?? first)
+    const shift = first - this.firstRow
+    this.firstRow = first
     if (shift > 0 && shift < rows.length) {
       const moved = rows.splice(0, shift)
       this.layer.append(...moved.map((row) => row.element))
@@ -474,7 +571,7 @@ export class LogWindow {
 
   /** Wrapped rows from `top` down; at the end the last one touches the lower edge. */
   private renderWrapped(): void {
-    const { total } = this.chunks
+    const total = this.total()
     const count = this.rows.length
     if (this.top < this.limit() - 0.5) {
       const first = Math.floor(this.top)
@@ -489,16 +586,16 @@ export class LogWindow {
     const height = this.rows.reduce((sum, row) => sum + row.element.offsetHeight, 0)
     this.layer.classList.toggle('log-at-end', height > this.viewport)
     this.wrapTotal = total
-    this.wrapEnd = height > this.viewport ? this.firstLineInView() : 0
+    this.wrapEnd = height > this.viewport ? this.firstRowInView() : 0
     this.top = this.wrapEnd
   }
 
-  private firstLineInView(): number {
+  private firstRowInView(): number {
     const upper = this.layer.getBoundingClientRect().top
-    for (const row of this.rows) {
+    for (const [i, row] of this.rows.entries()) {
       const box = row.element.getBoundingClientRect()
       if (box.bottom > upper && box.height > 0)
-        return row.index + Math.max(0, (upper - box.top) / box.height)
+        return this.firstRow + i + Math.max(0, (upper - box.top) / box.height)
     }
     return 0
   }
@@ -512,6 +609,10 @@ export class LogWindow {
       unseen: this.unseenFrom === null ? 0 : Math.max(0, this.chunks.total - this.unseenFrom),
       failed: this.failed,
       loading: !this.loaded && this.failed === null,
+      dropped: this.chunks.dropped,
+      damaged: this.chunks.damaged,
+      folds: this.folds.size,
+      folded: this.folded.size,
     }
     const { failed, ...rest } = state
     const text = JSON.stringify(rest) + (failed === null ? '' : '!')
@@ -522,6 +623,6 @@ export class LogWindow {
 
   /** For tests and for the announcement: the line at the top of the view. */
   get firstVisible(): number {
-    return Math.floor(clampTop(this.top, this.extent()))
+    return this.shown.lineAt(Math.floor(clampTop(this.top, this.extent())))
   }
 }

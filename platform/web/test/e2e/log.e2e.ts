@@ -196,3 +196,95 @@ describe('copying', () => {
     expect(text).not.toMatch(/\d\d:\d\d:\d\d\.\d{3}/)
   })
 })
+
+describe('search', () => {
+  const field = () => page.locator('.log-search input')
+  const found = () => page.locator('.log-found').textContent()
+  const says = (text: string) =>
+    until(text, async () => {
+      const now = await found()
+      if (now !== text) throw new Error(String(now))
+      return true
+    })
+  const current = () => page.locator('.log-current .log-number').textContent()
+
+  it('counts what is found and goes from one to the next, round the ends', async () => {
+    await open(5000, { wrap: 'off', hash: '#L40' })
+    await page.keyboard.press('/')
+    await field().fill('charged? twice') // a text, not an expression
+    await says('見つかりません')
+    await field().fill('ONE HUNDRED')
+    await says('見つかりません')
+    await field().fill('retry_test.c:88')
+    await says('208 行')
+    await field().press('Enter')
+    await settled((now) => now.pending === 0, 'the line')
+    await says('2 / 208') // the first one below the middle of what is seen
+    const first = Number((await current())?.replaceAll(',', ''))
+    await field().press('Shift+Enter')
+    await says('1 / 208')
+    await field().press('Shift+Enter')
+    await says('208 / 208')
+    await settled((now) => now.last > 4900, 'the last one')
+    await page.locator('.log-view').focus()
+    await page.keyboard.press('n')
+    await says('1 / 208')
+    expect(Number((await current())?.replaceAll(',', ''))).toBeLessThan(first)
+  })
+
+  it('knows expressions and the case of letters, and says what is wrong with them', async () => {
+    await open(480, { wrap: 'off' })
+    await field().fill('^retry_\\w+:')
+    await says('見つかりません')
+    await page.locator('.log-search button', { hasText: '.*' }).click()
+    await field().fill('test #\\d: retry_(once|timeout)')
+    await says('40 行')
+    await page.locator('.log-search button', { hasText: 'Aa' }).click()
+    await says('見つかりません')
+    await field().fill('(')
+    await until('the reason', () => page.locator('.log-bad').isVisible())
+  })
+
+  it('finds what comes later', async () => {
+    await open(480, { wrap: 'off' })
+    await field().fill('***Failed')
+    await says('20 行')
+    running.addLines(id, 240)
+    await says('30 行')
+  })
+})
+
+describe('folding', () => {
+  const fold = () => page.locator('.log-bar button', { hasText: '折りたたむ' })
+
+  it('hides results below their tool, and line numbers stay', async () => {
+    await open(240, { wrap: 'off', hash: '#L1' })
+    await until('what can be folded', () => fold().isVisible())
+    const texts = () => page.locator('.log-row:not([hidden])').allTextContents()
+    expect((await texts()).some((text) => text.includes('attempt > 0'))).toBe(true)
+    await fold().click()
+    await until('what is hidden', async () =>
+      (await texts()).every((text) => !text.includes('attempt > 0')),
+    )
+    const numbers = (
+      await page.locator('.log-row:not([hidden]) .log-number').allTextContents()
+    ).map((text) => Number(text.replaceAll(',', '')))
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b))
+    await page.locator('.log-row:not([hidden]) .log-more:not(:empty)').first().click()
+    await until('opened', async () => (await texts()).length > 0)
+    await goTo(10)
+    await until('a folded line that is gone to', async () =>
+      (await texts()).some((text) => text.includes('attempt > 0')),
+    )
+  })
+
+  it('jumps to errors and warnings', async () => {
+    await open(240, { wrap: 'off', hash: '#L1' })
+    await until('the problems', () => page.locator('.log-bar', { hasText: '問題' }).isVisible())
+    await page.locator('.log-view').focus()
+    await page.keyboard.press('e')
+    await until('a problem is selected', () =>
+      page.locator('.log-selected:is(.stream-x, .stream-w)').isVisible(),
+    )
+  })
+})

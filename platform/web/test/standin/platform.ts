@@ -11,7 +11,7 @@ import type {
   Project,
   Session,
 } from '../../src/api/types'
-import { logText, makeExecution, makeProject, makeWorld } from './fixtures'
+import { logLine, logText, makeExecution, makeProject, makeWorld } from './fixtures'
 
 export interface Call {
   method: string
@@ -51,6 +51,21 @@ export function problem(
       ...more,
     },
   }
+}
+
+const kinds: Record<string, string> = {
+  g: 'group',
+  s: 'step',
+  w: 'warning',
+  x: 'error',
+  t: 'tool',
+}
+
+function markOf(line: number, raw: string): object | null {
+  const [, stream = '', title = ''] = /^\d+ (.) (.*)$/.exec(raw) ?? []
+  const before = line > 0 ? (/^\d+ (.)/.exec(logLine(line - 1))?.[1] ?? '') : ''
+  const kind = kinds[stream] ?? (stream === 'c' && 'roe'.includes(before) ? 'words' : null)
+  return kind ? { line, kind, title: kind === 'tool' || kind === 'words' ? '' : title } : null
 }
 
 const rolePermissions: Record<Me['role'], Me['permissions']> = {
@@ -135,6 +150,16 @@ export class StandIn {
       'GET',
       /^\/api\/executions\/([^/]+)\/log\/raw$/,
       () => ({ status: 200, text: 'the whole log\n' }),
+    ],
+    [
+      'GET',
+      /^\/api\/executions\/([^/]+)\/log\/marks$/,
+      (call, id) => this.logPlaces(call, id ?? '', markOf),
+    ],
+    [
+      'GET',
+      /^\/api\/executions\/([^/]+)\/log\/search$/,
+      (call, id) => this.logSearch(call, id ?? ''),
     ],
     ['POST', /^\/api\/executions\/([^/]+)\/cancel$/, (_call, id) => this.cancel(id ?? '')],
     ['POST', /^\/api\/executions\/([^/]+)\/retry$/, (call, id) => this.retry(call, id ?? '')],
@@ -332,6 +357,42 @@ export class StandIn {
         'X-Log-Complete': String(complete),
       },
     }
+  }
+
+  /** Looks at 20,000 lines at most, as the real one looks for two seconds. */
+  private logPlaces(
+    call: Call,
+    id: string,
+    find: (line: number, text: string) => object | null,
+  ): Answer {
+    const execution = this.execution(id)
+    if (!execution) return this.one(undefined)
+    const lines = this.lines(execution)
+    const from = Math.min(lines, Number(call.query.get('from') ?? 0))
+    const limit = Number(call.query.get('limit') ?? 10_000)
+    const items: object[] = []
+    let next = from
+    for (; next < lines && next < from + 20_000 && items.length < limit; next++) {
+      const item = find(next, logLine(next))
+      if (item) items.push(item)
+    }
+    return ok({ items, next, lines, complete: execution.completed_at !== null })
+  }
+
+  private logSearch(call: Call, id: string): Answer {
+    const text = call.query.get('q') ?? ''
+    const regex = call.query.get('regex') === 'true'
+    const flags = call.query.get('case') === 'true' ? '' : 'i'
+    let pattern: RegExp
+    try {
+      pattern = new RegExp(regex ? text : text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), flags)
+    } catch {
+      const detail = 'missing closing parenthesis, at character 2'
+      return problem(400, 'invalid', detail, { field: 'q' })
+    }
+    return this.logPlaces(call, id, (line, raw) =>
+      pattern.test(raw.replace(/^\d+ . /, '')) ? { line } : null,
+    )
   }
 
   private checkGithub(call: Call): Answer {

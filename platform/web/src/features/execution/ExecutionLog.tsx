@@ -1,13 +1,20 @@
 /** The log of one execution: ranges over REST, new lines over the live connection, polling without. */
 import { useCallback, useEffect, useRef } from 'react'
 import { useStore } from 'react-redux'
-import { downloadExecutionLog, type LogPart, readExecutionLog } from '../../api/log'
+import {
+  downloadExecutionLog,
+  type LogPart,
+  readExecutionLog,
+  readExecutionMarks,
+  searchExecutionLog,
+} from '../../api/log'
 import type { Execution } from '../../api/types'
 import { type Store, useAppSelector } from '../../app/store'
 import { isFinal } from '../../design/Status'
 import { toastError } from '../../design/toast'
 import { useT } from '../../i18n/t'
 import { type LogSink, LogView } from '../../logview/LogView'
+import type { ReadHits, ReadMarks } from '../../logview/search'
 import { subscribeTopic } from '../../realtime/live'
 
 const pollMs = 3000
@@ -23,6 +30,11 @@ export default function ExecutionLog({ execution }: { execution: Execution }) {
     (part: LogPart, signal: AbortSignal) => readExecutionLog(id, part, signal),
     [id],
   )
+  const search = useCallback<ReadHits>(
+    (query, signal) => searchExecutionLog(id, query, signal),
+    [id],
+  )
+  const marks = useCallback<ReadMarks>((from, signal) => readExecutionMarks(id, from, signal), [id])
 
   /** Where the log ends now; the window fetches what it shows. */
   const refreshHead = useCallback(async () => {
@@ -84,6 +96,8 @@ export default function ExecutionLog({ execution }: { execution: Execution }) {
       read={read}
       subscribe={subscribe}
       running={!final}
+      search={search}
+      marks={marks}
       onDownload={download}
       anchors
     />
