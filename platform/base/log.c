@@ -32,6 +32,7 @@ static const char *const LEVELS[] = {
 static char program_name[32] = "poppo";
 static _Atomic int level_shown = PB_LOG_INFO;
 static _Atomic bool as_json;
+static _Thread_local const char *request;
 
 static struct {
     pthread_rwlock_t lock; /* guards the rest */
@@ -44,6 +45,16 @@ void pb_log_init(const char *program, enum pb_log_level level, bool json)
     (void)snprintf(program_name, sizeof(program_name), "%s", program);
     atomic_store(&level_shown, (int)level);
     atomic_store(&as_json, json);
+}
+
+void pb_log_request(const char *request_id)
+{
+    request = request_id;
+}
+
+const char *pb_log_request_id(void)
+{
+    return request;
 }
 
 bool pb_log_level_parse(const char *name, enum pb_log_level *ret_level)
@@ -138,6 +149,8 @@ static void put_json(struct pb_buf *line, const char *time, enum pb_log_level le
     pb_json_put_text(&w, "level", LEVELS[level]);
     pb_json_put_text(&w, "program", program_name);
     pb_json_put_text(&w, "component", component);
+    if (request)
+        pb_json_put_text(&w, "request", request);
     pb_json_put_text(&w, "message", message);
     pb_json_end_object(&w);
     pb_buf_char(line, '\n');
@@ -156,6 +169,11 @@ static void write_line(enum pb_log_level level, const char *component, const cha
     } else {
         pb_buf_format(&line, "time=%s level=%s program=%s component=%s ", time, LEVELS[level],
                       program_name, component);
+        if (request) {
+            pb_buf_text(&line, "request=");
+            put_plain(&line, request);
+            pb_buf_char(&line, ' ');
+        }
         put_plain(&line, message);
         pb_buf_char(&line, '\n');
     }

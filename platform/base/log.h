@@ -20,6 +20,11 @@ bool pb_log_level_parse(const char *name, enum pb_log_level *ret_level) PB_MUST_
 /* Blanks this value (6 bytes or more) in every later line. At most 64 are kept, oldest forgotten. */
 void pb_log_hide(const char *secret);
 
+/* From now on every line of this thread names the request it works for; NULL ends that. Borrowed. */
+void pb_log_request(const char *request_id);
+/* NULL: none. */
+const char *pb_log_request_id(void);
+
 /* pb_log_info("scheduler", "execution=%s node=%s assigned", id, node); */
 void pb_log_error(const char *component, const char *fmt, ...) PB_PRINTF(2, 3);
 void pb_log_warn(const char *component, const char *fmt, ...) PB_PRINTF(2, 3);

@@ -46,6 +46,23 @@ TEST(an_event_is_one_line_of_keys_and_values)
                         "component=scheduler execution=01J node=n1 assigned\n");
 }
 
+TEST(a_line_names_the_request_it_is_written_for)
+{
+    pb_log_init("poppo-test", PB_LOG_INFO, false);
+    capture();
+    pb_log_request("abc\n1");
+    pb_log_info("api", "in it");
+    pb_log_init("poppo-test", PB_LOG_INFO, true);
+    pb_log_info("api", "as JSON");
+    pb_log_request(NULL);
+    pb_log_info("api", "behind it");
+    (void)captured_text();
+    assert_non_null(strstr(captured, "component=api request=abc\\x0a1 in it\n"));
+    assert_non_null(strstr(captured, "\"request\":\"abc\\n1\",\"message\":\"as JSON\""));
+    assert_non_null(strstr(captured, "\"component\":\"api\",\"message\":\"behind it\""));
+    assert_null(pb_log_request_id());
+}
+
 TEST(what_is_below_the_level_is_not_said)
 {
     pb_log_init("poppo-test", PB_LOG_WARN, false);
@@ -171,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_one_line_of_keys_and_values),
+        cmocka_unit_test(a_line_names_the_request_it_is_written_for),
         cmocka_unit_test(what_is_below_the_level_is_not_said),
         cmocka_unit_test(an_error_is_told_behind_the_sentence),
         cmocka_unit_test(a_text_cannot_forge_a_second_line),
