@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 #include "server/store/db_engine.h"
@@ -16,8 +17,16 @@ bool pb_database_is_address(const char *text)
 
 struct pb_database *pb_database_new(const struct pb_database_options *options, struct pb_error *err)
 {
-    return pb_database_is_address(options->address) ? pb_postgres_database(options, err)
-                                                    : pb_sqlite_database(options, err);
+    struct pb_database *database = pb_database_is_address(options->address)
+                                       ? pb_postgres_database(options, err)
+                                       : pb_sqlite_database(options, err);
+
+    if (!database)
+        return NULL;
+    database->slow_ms = options->on_slow ? options->slow_ms : 0;
+    database->on_slow = options->on_slow;
+    database->arg = options->arg;
+    return database;
 }
 
 void pb_database_free(struct pb_database *database)
@@ -53,6 +62,26 @@ void pb_db_close(struct pb_db *db)
         db->engine->discard(db->statements[i]);
     }
     db->engine->close(db);
+}
+
+/* --- time --------------------------------------------------------------------------------------- */
+
+static int64_t now_us(const struct pb_db *db)
+{
+    struct timespec now;
+
+    if (db->database->slow_ms == 0)
+        return 0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void tell_if_slow(const struct pb_db *db, const char *sql, int64_t took_us)
+{
+    const struct pb_database *database = db->database;
+
+    if (database->slow_ms > 0 && took_us / 1000 >= database->slow_ms)
+        database->on_slow(database->arg, sql, took_us / 1000);
 }
 
 /* --- statements --------------------------------------------------------------------------------- */
@@ -157,6 +186,7 @@ struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_v
                             struct pb_error *err)
 {
     struct pb_rows *rows;
+    int r;
 
     if (refuse_spoiled(db, err) < 0 || check_values(values, err) < 0)
         return NULL;
@@ -166,7 +196,10 @@ struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_v
         return NULL;
     }
     rows->is_running = true;
-    if (db->engine->start(rows, values, err) == 0)
+    rows->took_us = -now_us(db);
+    r = db->engine->start(rows, values, err);
+    rows->took_us += now_us(db);
+    if (r == 0)
         return rows;
     spoil(db, err);
     pb_rows_end(rows);
@@ -175,8 +208,11 @@ struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_v
 
 int pb_rows_next(struct pb_rows *rows, struct pb_error *err)
 {
-    int r = rows->db->engine->next(rows, err);
+    int r;
 
+    rows->took_us -= now_us(rows->db);
+    r = rows->db->engine->next(rows, err);
+    rows->took_us += now_us(rows->db);
     return r < 0 ? spoil(rows->db, err) : r;
 }
 
@@ -186,6 +222,7 @@ void pb_rows_end(struct pb_rows *rows)
         return;
     rows->db->engine->end(rows);
     rows->is_running = false;
+    tell_if_slow(rows->db, rows->sql, rows->took_us);
 }
 
 int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
@@ -200,7 +237,9 @@ int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
     if (!rows)
         return spoil(db, err);
     rows->is_running = true;
+    rows->took_us = -now_us(db);
     r = db->engine->run(rows, values, ret_changed, err);
+    rows->took_us += now_us(db);
     pb_rows_end(rows);
     return r < 0 ? spoil(db, err) : 0;
 }
@@ -276,9 +315,15 @@ int pb_db_begin(struct pb_db *db, struct pb_error *err)
 
 int pb_db_commit(struct pb_db *db, struct pb_error *err)
 {
+    int64_t began_us;
+    int r;
+
     if (refuse_spoiled(db, err) < 0)
         return -1;
-    if (db->engine->commit(db, err) < 0)
+    began_us = now_us(db);
+    r = db->engine->commit(db, err);
+    tell_if_slow(db, "COMMIT", now_us(db) - began_us);
+    if (r < 0)
         return spoil(db, err);
     db->is_open = false;
     return 0;
@@ -319,9 +364,15 @@ int pb_db_part_end(struct pb_db *db, bool keep, struct pb_error *err)
 
 int pb_db_settle(struct pb_db *db, struct pb_error *err)
 {
+    int64_t began_us;
+    int r;
+
     if (refuse_spoiled(db, err) < 0)
         return -1;
-    return db->engine->settle(db, err) < 0 ? spoil(db, err) : 0;
+    began_us = now_us(db);
+    r = db->engine->settle(db, err);
+    tell_if_slow(db, "statements sent before", now_us(db) - began_us);
+    return r < 0 ? spoil(db, err) : 0;
 }
 
 /* --- what differs ------------------------------------------------------------------------------- */

@@ -21,6 +21,11 @@ struct pb_database_options {
     const char *address;       /* a file's path, or postgresql://… */
     const char *password_file; /* PostgreSQL's password; NULL or "" = in the address, or none */
     int64_t reply_ms;          /* PostgreSQL: how long one answer may take; 0 = 3 s */
+    /* A statement took `slow_ms` or more (0 = nobody wants to know): its text, without its values. On the
+     * thread it ran on; it must not use the database. */
+    int64_t slow_ms;
+    void (*on_slow)(void *arg, const char *sql, int64_t took_ms);
+    void *arg;
 };
 struct pb_database *pb_database_new(const struct pb_database_options *options,
                                     struct pb_error *err) PB_MUST_CHECK;

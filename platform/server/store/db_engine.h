@@ -14,7 +14,10 @@ enum { PB_DB_STATEMENTS = 128 }; /* prepared ones kept per connection */
 
 struct pb_database {
     const struct pb_db_engine *engine;
-    char *name; /* owned; for messages: a path, or an address without its password */
+    char *name;      /* owned; for messages: a path, or an address without its password */
+    int64_t slow_ms; /* as in the options */
+    void (*on_slow)(void *arg, const char *sql, int64_t took_ms);
+    void *arg;
 };
 
 struct pb_db {
@@ -35,6 +38,7 @@ struct pb_rows {
     uint64_t hash;
     uint64_t used_at;
     bool is_running;
+    int64_t took_us; /* by the engine, since it was started */
 };
 
 struct pb_db_engine {

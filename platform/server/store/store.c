@@ -272,9 +272,28 @@ static void wait_finished(struct pb_store *store, struct job *job)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* What the writer does for somebody is said in the name of their request. */
+struct asked {
+    pb_store_write_fn *fn;
+    void *arg;
+    const char *request;
+};
+
+static int run_asked(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    const struct asked *asked = arg;
+    int r;
+
+    pb_log_request(asked->request);
+    r = asked->fn(db, asked->arg, err);
+    pb_log_request(NULL);
+    return r;
+}
+
 int pb_store_write(struct pb_store *store, pb_store_write_fn *fn, void *arg, struct pb_error *err)
 {
-    struct job job = {.fn = fn, .arg = arg};
+    struct asked asked = {fn, arg, pb_log_request_id()};
+    struct job job = {.fn = run_asked, .arg = &asked};
     bool is_writer;
 
     pthread_mutex_lock(&store->lock);
@@ -362,7 +381,10 @@ static int start(struct pb_store *store, const struct pb_store_options *options,
     store->database =
         pb_database_new(&(struct pb_database_options){.address = options->database,
                                                       .password_file = options->password_file,
-                                                      .reply_ms = options->reply_ms},
+                                                      .reply_ms = options->reply_ms,
+                                                      .slow_ms = options->slow_ms,
+                                                      .on_slow = options->on_slow,
+                                                      .arg = options->arg},
                         err);
     store->writer = store->database ? pb_db_open(store->database, PB_DB_WRITER, err) : NULL;
     if (!store->writer)

@@ -40,7 +40,10 @@ struct pb_store_options {
     const char *password_file; /* PostgreSQL's password; NULL or "" = none, or in the address */
     int64_t reply_ms;          /* PostgreSQL: the longest wait for one answer; 0 = 3 s */
     const char *app_version;   /* noted in schema_history */
-    size_t queue_max;          /* waiting writes; 0 = 4096. More are UNAVAILABLE, reason "busy" */
+    int64_t slow_ms;           /* see pb_database_options */
+    void (*on_slow)(void *arg, const char *sql, int64_t took_ms);
+    void *arg;
+    size_t queue_max; /* waiting writes; 0 = 4096. More are UNAVAILABLE, reason "busy" */
 };
 
 /* Opens or makes the file, brings its schema up to date (schema.h), starts the writer. */

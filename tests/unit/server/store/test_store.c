@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "server/store/db_private.h"
 #include "server/store/identity_store.h"
 #include "store_test.h"
@@ -484,6 +485,89 @@ TEST(a_file_that_is_no_database_is_refused)
     store_test_remove_dir(dir);
 }
 
+/* --- what took long ------------------------------------------------------------------------------- */
+
+#define COUNT_LONG                                                                         \
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT " \
+    "count(*) FROM n"
+
+struct slow {
+    char sql[200];
+    int64_t took_ms;
+    unsigned told;
+};
+
+static void on_slow(void *arg, const char *sql, int64_t took_ms)
+{
+    struct slow *slow = arg;
+
+    if (strcmp(sql, COUNT_LONG) != 0)
+        return;
+    snprintf(slow->sql, sizeof(slow->sql), "%s", sql);
+    slow->took_ms = took_ms;
+    slow->told++;
+}
+
+/* Counts in a store of its own and says what was told of it. */
+static struct slow count_within(int64_t slow_ms)
+{
+    struct store_place place;
+    struct slow slow = {.told = 0};
+    struct pb_error err = {0};
+    struct pb_store *store;
+    int64_t number = 0;
+
+    store_place_make(&place);
+    store = pb_store_open(&(struct pb_store_options){.database = place.database,
+                                                     .slow_ms = slow_ms,
+                                                     .on_slow = on_slow,
+                                                     .arg = &slow},
+                          &err);
+    assert_non_null(store);
+    assert_ok(pb_db_number(pb_store_reader(store, &err), COUNT_LONG, PB_VALUES(I(300000)), &number,
+                           &err),
+              &err);
+    assert_int_equal(number, 300000);
+    pb_store_close(store);
+    store_place_remove(&place);
+    return slow;
+}
+
+TEST(a_statement_that_took_long_is_told_without_its_values)
+{
+    struct slow slow = count_within(1);
+
+    (void)state;
+    assert_int_equal(slow.told, 1);
+    assert_string_equal(slow.sql, COUNT_LONG);
+    assert_true(slow.took_ms >= 1);
+    assert_int_equal(count_within(3600 * 1000).told, 0);
+    assert_int_equal(count_within(0).told, 0);
+}
+
+static int look_at_request(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    const char *request = pb_log_request_id();
+
+    (void)db;
+    (void)err;
+    snprintf(arg, 64, "%s", request ? request : "none");
+    return 0;
+}
+
+TEST(what_is_written_for_a_request_is_said_in_its_name)
+{
+    struct store_test *t = *state;
+    char seen[64];
+
+    pb_log_request("r-1");
+    store_test_write(t, look_at_request, seen);
+    assert_string_equal(seen, "r-1");
+    pb_log_request(NULL);
+    store_test_write(t, look_at_request, seen);
+    assert_string_equal(seen, "none");
+}
+
 #define WITH_STORE(test) \
     cmocka_unit_test_setup_teardown(test, store_test_setup, store_test_teardown)
 
@@ -504,6 +588,8 @@ int main(void)
         cmocka_unit_test(what_was_acknowledged_survives_kill_9),
         WITH_STORE(a_full_disk_fails_the_whole_group_and_harms_nothing),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
+        cmocka_unit_test(a_statement_that_took_long_is_told_without_its_values),
+        WITH_STORE(what_is_written_for_a_request_is_said_in_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
