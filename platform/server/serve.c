@@ -144,6 +144,12 @@ static struct pb_log_store *open_logs(struct serve *serve, const char *dir, stru
         err);
 }
 
+static void on_slow_query(void *arg, const char *sql, int64_t took_ms)
+{
+    (void)arg;
+    pb_log_warn("database", "took_ms=%lld slow: %s", (long long)took_ms, sql);
+}
+
 static int open_store(struct serve *serve, struct pb_error *err)
 {
     struct pb_platform *platform = &serve->platform;
@@ -156,6 +162,8 @@ static int open_store(struct serve *serve, struct pb_error *err)
             .database = serve->settings->database,
             .password_file = pb_config_text(config, "database_password_file"),
             .reply_ms = pb_config_int(config, "database_timeout"),
+            .slow_ms = pb_config_int(config, "slow_query"),
+            .on_slow = on_slow_query,
             .app_version = PB_VERSION,
         },
         err);

@@ -83,6 +83,8 @@ static const struct pb_setting ROWS[] = {
     SIZE("disk_floor", "256m", "log lines wait while the disk has less than this free"),
     NUMBER("handler_threads", "8", "threads that answer requests"),
     NUMBER("io_threads", "0", "threads that read and write sockets (0: one per processor)"),
+    TIME("slow_request", "1s", "requests that take longer are logged (0s: none)"),
+    TIME("slow_query", "250ms", "database statements that take longer are logged (0s: none)"),
     TEXT("log_level", "info", "error, warn, info or debug"),
     SWITCH("log_json", "false", "log as JSON lines"),
     {NULL, NULL, PB_SETTING_TEXT, PB_SETTING_RESTART, false, NULL},
@@ -302,6 +304,7 @@ void pb_settings_for_services(const struct pb_settings *settings, struct pb_plat
         .offline_grace_ms = pb_config_int(config, "offline_grace"),
         .local_node_key_sha256 = text(settings, "local_node_key_sha256"),
         .allow_plain_http = pb_config_bool(config, "allow_plain_http"),
+        .slow_request_ms = pb_config_int(config, "slow_request"),
         .is_https = pb_text_starts(settings->base_url, "https://"),
     };
 }

@@ -22,6 +22,8 @@ static const struct {
     {"offline_grace", 0, 86400000, "at most 24h"},
     {"log_limit", 0, INT64_C(4) << 30, "at most 4g"},
     {"disk_floor", 0, INT64_MAX, "a size"},
+    {"slow_request", 0, 3600000, "at most 1h"},
+    {"slow_query", 0, 3600000, "at most 1h"},
 };
 
 /* The programs run in "/": a path means the same to all of them only when it begins there. */

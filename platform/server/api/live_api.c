@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/id.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -190,10 +189,10 @@ static const struct pb_websocket_events BROWSER_EVENTS = {.message = on_message,
 static void refuse(struct pb_http_exchange *exchange, int status, const struct pb_error *err)
 {
     static const struct pb_http_header HEADERS[] = {{"Content-Type", "application/problem+json"}};
-    char id[PB_ULID_TEXT];
+    char id[PB_REQUEST_ID_TEXT];
     struct pb_buf body;
 
-    pb_ulid(id);
+    pb_request_id(exchange, id);
     pb_buf_init(&body, 4096);
     pb_problem_write(&body, err, NULL, 0, id);
     pb_http_reply(exchange, status, HEADERS, 1, body.data, body.len);
@@ -272,6 +271,7 @@ int live_connect(struct pb_request *req, struct pb_error *err)
         free_browser(browser);
         return pb_fail(err, PB_ERROR_UNAVAILABLE, "the platform is stopping; try again soon");
     }
+    req->status = 101;
     req->is_answered = true;
     return 0;
 }
@@ -335,6 +335,7 @@ int node_connect(struct pb_request *req, struct pb_error *err)
         free(arrival);
         return pb_fail(err, PB_ERROR_UNAVAILABLE, "the platform is stopping; try again soon");
     }
+    req->status = 101;
     req->is_answered = true;
     return 0;
 }

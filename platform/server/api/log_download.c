@@ -157,7 +157,7 @@ static bool send_part(struct pb_request *req, struct pb_log_reader *reader, cons
         pb_buf_init(&piece, left < PIECE_MAX ? (size_t)left : PIECE_MAX);
         flow_expect(flow);
         if (pb_read_log_text(reader, at, &piece, &err) < 0) {
-            pb_log_fail(PB_LOG_WARN, "api", &err, "request=%s the log ends early", req->request_id);
+            pb_log_fail(PB_LOG_WARN, "api", &err, "the log ends early");
             ok = false;
         } else if (pb_http_reply_write(req->exchange, piece.data, piece.len) > WAITING_MAX) {
             ok = flow_wait(flow);

@@ -4,7 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/text.h"
+
+void pb_request_id(const struct pb_http_exchange *exchange, char ret_id[PB_REQUEST_ID_TEXT])
+{
+    static const char FIT[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *given = pb_http_header(exchange, "X-Request-Id");
+    size_t len = given ? strlen(given) : 0;
+
+    if (len > 0 && len < PB_REQUEST_ID_TEXT && strspn(given, FIT) == len)
+        memcpy(ret_id, given, len + 1);
+    else
+        pb_ulid(ret_id);
+}
 
 void pb_request_header(struct pb_request *req, const char *name, const char *value)
 {

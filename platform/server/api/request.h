@@ -26,6 +26,7 @@ struct pb_platform;
 enum {
     PB_REQUEST_HEADERS = 12,
     PB_REQUEST_FIELD_ERRORS = 16,
+    PB_REQUEST_ID_TEXT = 65,
     PB_REQUEST_ARENA_MAX = 16 << 20,
     PB_REQUEST_REPLY_MAX = 8 << 20,
 };
@@ -52,6 +53,9 @@ struct pb_request {
     struct pb_error fields[PB_REQUEST_FIELD_ERRORS]; /* what is wrong with the input, all at once */
     size_t field_count;
 };
+
+/* The caller's X-Request-Id when it is one we can show (1 to 64 of A-Z a-z 0-9 . _ -), else a new one. */
+void pb_request_id(const struct pb_http_exchange *exchange, char ret_id[PB_REQUEST_ID_TEXT]);
 
 /* Borrowed texts that live as long as the request (use the arena). */
 void pb_request_header(struct pb_request *req, const char *name, const char *value);

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/id.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/pool.h"
@@ -13,6 +12,7 @@
 #include "server/api/handlers.h"
 #include "server/api/problem.h"
 #include "server/api/request.h"
+#include "server/api/request_stats.h"
 #include "server/api/static_files.h"
 #include "server/middleware/authenticate.h"
 #include "server/middleware/security_headers.h"
@@ -64,6 +64,8 @@ static const struct route ROUTES[] = {
 
 enum { ROUTE_COUNT = sizeof(ROUTES) / sizeof(ROUTES[0]) };
 
+_Static_assert(sizeof(ROUTES) / sizeof(ROUTES[0]) <= (size_t)PB_REQUESTS_ROUTES, "each is counted");
+
 struct pb_router {
     struct pb_platform *platform;
     struct pb_static_files *files;
@@ -77,6 +79,7 @@ struct job {
     const struct route *route;
     const char *id; /* inside the exchange's path */
     size_t id_len;
+    int64_t came_us;
 };
 
 static void expire_jobs(void *arg)
@@ -190,14 +193,31 @@ static void refuse(struct pb_http_exchange *exchange, int status, const char *ti
                    const char *code, const char *detail)
 {
     static const struct pb_http_header RETRY[] = {{"Retry-After", "1"}};
-    char id[PB_ULID_TEXT];
+    char id[PB_REQUEST_ID_TEXT];
     struct pb_buf body;
 
-    pb_ulid(id);
+    pb_request_id(exchange, id);
     pb_buf_init(&body, 4096);
     pb_problem_write_status(&body, status, title, code, detail, id);
     reply(exchange, status, "application/problem+json", RETRY, status == 503, &body, id);
     pb_buf_release(&body);
+}
+
+static size_t kind_of(const struct route *route)
+{
+    return route ? (size_t)(route - ROUTES) : PB_REQUESTS_OTHER;
+}
+
+/* It has been answered. What hands its exchange on takes as long as it takes. */
+static void note_done(const struct job *job, int status, bool is_handed_on)
+{
+    int64_t took_us = pb_request_clock_us() - job->came_us;
+    int64_t slow_ms = job->router->platform->settings.slow_request_ms;
+
+    pb_request_count(kind_of(job->route), status, took_us);
+    if (job->route && !is_handed_on && slow_ms > 0 && took_us / 1000 >= slow_ms)
+        pb_log_warn("api", "took_ms=%lld slow: %s %s status=%d", (long long)(took_us / 1000),
+                    job->route->method, job->route->path, status);
 }
 
 static void collect_field(void *arg, const struct pb_error *err)
@@ -280,12 +300,12 @@ static void reply_problem(struct pb_request *req, const struct job *job, const s
 {
     int status = pb_error_http_status(err->code);
 
+    req->status = status;
     if (status >= 500)
-        pb_log_fail(PB_LOG_WARN, "api", err, "request=%s %s %s", req->request_id,
-                    job->route->method, job->route->path);
+        pb_log_fail(PB_LOG_WARN, "api", err, "%s %s", job->route->method, job->route->path);
     else
-        pb_log_debug("api", "request=%s %s %s status=%d code=%s", req->request_id,
-                     job->route->method, job->route->path, status, pb_error_reason(err));
+        pb_log_debug("api", "%s %s status=%d code=%s", job->route->method, job->route->path, status,
+                     pb_error_reason(err));
     add_retry_after(req, err);
     pb_buf_clear(&req->out);
     pb_problem_write(&req->out, err, req->fields, req->field_count, req->request_id);
@@ -298,7 +318,7 @@ static void serve(const struct job *job)
     struct pb_json *root = NULL;
     struct pb_arena arena;
     struct pb_error err;
-    char id[PB_ULID_TEXT];
+    char id[PB_REQUEST_ID_TEXT];
     struct pb_request req = {
         .platform = job->router->platform,
         .exchange = job->exchange,
@@ -308,7 +328,8 @@ static void serve(const struct job *job)
         .content_type = "application/json",
     };
 
-    pb_ulid(id);
+    pb_request_id(job->exchange, id);
+    pb_log_request(id);
     pb_arena_init(&arena, PB_REQUEST_ARENA_MAX);
     pb_buf_init(&req.out, PB_REQUEST_REPLY_MAX);
     pb_json_writer_init(&req.json, &req.out);
@@ -317,9 +338,11 @@ static void serve(const struct job *job)
     else if (!req.is_answered)
         reply(req.exchange, req.status, req.content_type, req.headers, req.header_count, &req.out,
               id);
+    note_done(job, req.status, req.is_answered);
     pb_buf_release(&req.out);
     pb_json_free(root);
     pb_arena_release(&arena);
+    pb_log_request(NULL);
 }
 
 /* On a pool thread. */
@@ -329,9 +352,11 @@ static void run(void *arg)
     free(arg);
 }
 
-static void refuse_busy(struct pb_http_exchange *exchange)
+static void refuse_busy(const struct job *job)
 {
-    refuse(exchange, 503, "Not available right now", "busy", "The platform is busy; try again");
+    refuse(job->exchange, 503, "Not available right now", "busy",
+           "The platform is busy; try again");
+    note_done(job, 503, false);
 }
 
 /* No thread was free for so long. */
@@ -339,7 +364,7 @@ static void run_late(void *arg)
 {
     struct job *job = arg;
 
-    refuse_busy(job->exchange);
+    refuse_busy(job);
     free(job);
 }
 
@@ -367,24 +392,34 @@ static bool is_api(const char *path)
 static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange)
 {
     int status;
-    struct job found = {.router = router, .exchange = exchange};
+    struct job found = {.router = router, .exchange = exchange, .came_us = pb_request_clock_us()};
     int index = pb_router_match(pb_http_method(exchange), pb_http_path(exchange), &found.id,
                                 &found.id_len, &status);
 
     if (index < 0 && status == 405) {
         refuse(exchange, 405, "Not allowed", "method_not_allowed",
                "This address does not take that method");
+        note_done(&found, 405, false);
         return;
     }
     if (index < 0) {
         refuse(exchange, 404, "Not found", "not_found", "There is no such endpoint");
+        note_done(&found, 404, false);
         return;
     }
     found.route = &ROUTES[index];
     if (found.route->pool == ROUTE_LOOP)
         serve(&found);
     else if (!submit(router->platform, &found))
-        refuse_busy(exchange);
+        refuse_busy(&found);
+}
+
+static void answer_file(const struct pb_router *router, struct pb_http_exchange *exchange)
+{
+    int64_t came_us = pb_request_clock_us();
+    int status = pb_static_files_answer(router->files, exchange);
+
+    pb_request_count(PB_REQUESTS_FILES, status, pb_request_clock_us() - came_us);
 }
 
 void pb_router_handle(void *arg, struct pb_http_exchange *exchange)
@@ -394,7 +429,7 @@ void pb_router_handle(void *arg, struct pb_http_exchange *exchange)
     if (is_api(pb_http_path(exchange)))
         dispatch(router, exchange);
     else if (router->files)
-        pb_static_files_answer(router->files, exchange);
+        answer_file(router, exchange);
     else
         refuse(exchange, 404, "Not found", "not_found", "There is no web UI here");
 }

@@ -286,7 +286,7 @@ static enum form choose(const struct file *file, const struct pb_http_exchange *
     return FORM_PLAIN;
 }
 
-static void send_file(const struct file *file, struct pb_http_exchange *exchange)
+static int send_file(const struct file *file, struct pb_http_exchange *exchange)
 {
     const char *known = pb_http_header(exchange, "If-None-Match");
     enum form form = choose(file, exchange);
@@ -302,20 +302,22 @@ static void send_file(const struct file *file, struct pb_http_exchange *exchange
                                                      : "no-cache"};
     if (known && strstr(known, file->etag)) {
         pb_http_reply(exchange, 304, headers, count, NULL, 0);
-        return;
+        return 304;
     }
     if (form != FORM_PLAIN)
         headers[count++] = (struct pb_http_header){"Content-Encoding", FORMS[form].name};
     pb_http_reply_shared(exchange, 200, headers, count, file->forms[form]);
+    return 200;
 }
 
-static void send_text(struct pb_http_exchange *exchange, int status, const char *text)
+static int send_text(struct pb_http_exchange *exchange, int status, const char *text)
 {
     struct pb_http_header headers[PB_SECURITY_HEADERS + 1];
     size_t count = pb_security_headers(headers, 0, pb_http_is_tls(exchange));
 
     headers[count++] = (struct pb_http_header){"Content-Type", "text/plain; charset=utf-8"};
     pb_http_reply(exchange, status, headers, count, text, strlen(text));
+    return status;
 }
 
 /* A page somebody opens, as against a file a page asks for. */
@@ -330,23 +332,18 @@ static bool is_navigation(const struct pb_http_exchange *exchange, const char *p
     return accept && strstr(accept, "text/html") && last && !strchr(last, '.');
 }
 
-void pb_static_files_answer(const struct pb_static_files *files, struct pb_http_exchange *exchange)
+int pb_static_files_answer(const struct pb_static_files *files, struct pb_http_exchange *exchange)
 {
     const char *method = pb_http_method(exchange);
     const char *path = pb_http_path(exchange);
     char decoded[PATH_BYTES];
     const struct file *file = NULL;
 
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        send_text(exchange, 405, "only GET here\n");
-        return;
-    }
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return send_text(exchange, 405, "only GET here\n");
     if (strlen(path) < sizeof(decoded) && pb_http_decode(path, strlen(path), false, decoded))
         file = find(files, strcmp(decoded, "/") == 0 ? "/index.html" : decoded);
     if (!file && is_navigation(exchange, path))
         file = find(files, "/index.html");
-    if (file)
-        send_file(file, exchange);
-    else
-        send_text(exchange, 404, "not found\n");
+    return file ? send_file(file, exchange) : send_text(exchange, 404, "not found\n");
 }

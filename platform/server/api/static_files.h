@@ -21,6 +21,7 @@ struct pb_static_files *pb_static_files_load(const char *folder,
                                              struct pb_error *err) PB_MUST_CHECK;
 void pb_static_files_free(struct pb_static_files *files); /* NULL is fine */
 
-void pb_static_files_answer(const struct pb_static_files *files, struct pb_http_exchange *exchange);
+/* Returns the status it answered with. */
+int pb_static_files_answer(const struct pb_static_files *files, struct pb_http_exchange *exchange);
 
 #endif

@@ -51,6 +51,7 @@ struct pb_platform_settings {
     int64_t retry_percent;       /* of the pauses before further attempts; tests set 0 */
     int64_t offline_limit_ms;    /* a silent node goes on for so long */
     int64_t offline_grace_ms;    /* and keeps its attempts for so long more */
+    int64_t slow_request_ms;     /* requests that take longer are logged; 0 = none */
     const char *local_node_key_sha256; /* "" = no local node */
     bool allow_plain_http;
     bool is_https; /* people reach us over TLS: ours, or a proxy's */

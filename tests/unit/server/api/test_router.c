@@ -73,7 +73,8 @@ TEST(only_these_routes_are_public)
 {
     static const char *const PUBLIC[] = {"/healthz",         "/readyz",         "/api/setup",
                                          "/api/setup",       "/api/auth/login", "/api/auth/refresh",
-                                         "/api/auth/logout", "/api/ws",         "/api/node/ws"};
+                                         "/api/auth/logout", "/api/ws",         "/api/events",
+                                         "/api/node/ws"};
     struct pb_route_info routes[ROUTES_MAX];
     size_t count = pb_router_routes(routes, ROUTES_MAX);
     size_t open = 0;
