@@ -219,12 +219,20 @@ static int look_at(struct explaining *e, const char *project_id, struct looked *
     return 0;
 }
 
+/* Nothing of the project starts, whoever asked for it: that is what people want to know before any limit. */
+static bool is_closed(const struct pb_queue_gate *gate)
+{
+    return gate->why && strcmp(gate->why, "project_full") != 0 &&
+           strcmp(gate->why, "node_full") != 0;
+}
+
 static int explain(struct explaining *e, struct pb_execution *execution, struct pb_error *err)
 {
     struct pb_waiting *waiting = pb_arena_alloc(e->arena, sizeof(*waiting));
     const struct pb_queued_reason *reason;
     struct looked *looked;
     int64_t ahead = 0;
+    bool own;
 
     if (!waiting)
         return pb_fail(err, PB_ERROR_LIMITED, "too much to explain");
@@ -232,16 +240,17 @@ static int explain(struct explaining *e, struct pb_execution *execution, struct 
         return -1;
     if (!execution->queued_reason && pb_queue_ahead(e->db, execution, AHEAD_MOST, &ahead, err) < 0)
         return -1;
-    reason = pb_queued_reason_find(execution->queued_reason ? execution->queued_reason
-                                   : looked->gate.why       ? looked->gate.why
-                                                            : "starting");
+    own = execution->queued_reason && !(execution->held_by && is_closed(&looked->gate));
+    reason = pb_queued_reason_find(own                ? execution->queued_reason
+                                   : looked->gate.why ? looked->gate.why
+                                                      : "starting");
     if (!reason)
         return 0; /* of a newer version: nothing is better than a guess */
     *waiting = (struct pb_waiting){
         .code = reason->code,
         .en = reason->en,
         .ja = reason->ja,
-        .until = execution->queued_reason ? execution->available_at : looked->gate.until,
+        .until = own ? execution->available_at : looked->gate.until,
         .position = execution->queued_reason || ahead == AHEAD_MOST ? 0 : ahead + 1,
         .queued = looked->queued,
     };

@@ -7,7 +7,8 @@
  *
  *   1. what is due or overdue is moved on: pauses that end, quota windows that
  *      open, cancellings that nobody confirms
- *   2. rows held by a limit that has room again become ready
+ *   2. rows held by a limit become ready, as far as it and their project have
+ *      room again
  *   3. rounds: projects take turns by weight (model/fair_share.h); a turn
  *      starts the project's first ready row, or leaves it to the limit that it
  *      meets. All starts of a round are claimed in one write.

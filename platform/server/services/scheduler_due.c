@@ -140,36 +140,72 @@ struct release {
     struct pb_arena *arena;
     struct move moves[RELEASE_MAX];
     size_t count;
-    bool more;
+    bool more; /* rows of a limit that is gone */
 };
 
-/* The first rows of one limit, as far as there is room for them under all the others, too. */
-static int look_at_key(struct release *release, const char *key, struct pb_error *err)
+/* How many of this project could start at most, if nothing but limits held them. */
+static int project_room(struct release *release, const char *project_id, int64_t *ret_room,
+                        struct pb_error *err)
 {
-    int64_t room =
-        release->world.tally ? pb_queue_tally_room(release->world.tally, key) : INT64_MAX;
+    struct pb_queue_project *project;
+    struct pb_queue_gate gate;
+
+    *ret_room = 0;
+    if (pb_queue_project(release->db, release->arena, project_id, &project, err) < 0)
+        return err->code == PB_ERROR_NOT_FOUND ? 0 : -1;
+    if (pb_queue_gate_of(&release->world, project, &gate, err) < 0)
+        return -1;
+    if (!gate.why)
+        *ret_room = project->max_concurrent - project->active;
+    return 0;
+}
+
+/* The first rows of one project that one limit holds, as many as limit and project have room for. Several
+ * projects may get the same room: whose turn comes first takes it, the others' rows are held again. */
+static int look_at(struct release *release, const char *project_id, const char *key,
+                   const char *held_by, struct pb_error *err)
+{
+    struct pb_queue_tally *tally = release->world.tally;
+    int64_t room = tally ? pb_queue_tally_room(tally, key) : INT64_MAX;
+    bool is_gone = room == INT64_MAX;
     struct pb_queue_rows rows;
+    int64_t most = RELEASE_ROWS;
 
     if (room == 0)
         return 0;
-    if (pb_queue_held_by(release->db, release->arena, key, RELEASE_ROWS, &rows, err) < 0)
+    /* A limit that is there no more holds nothing, whatever its project does. */
+    if (!is_gone && project_room(release, project_id, &most, err) < 0)
         return -1;
-    for (size_t i = 0; i < rows.count && room > 0; i++) {
-        const struct pb_queue_load load = {rows.items[i].project_id, rows.items[i].requested_by,
+    room = room < most ? room : most;
+    if (room == 0)
+        return 0;
+    if (pb_queue_held_by(release->db, release->arena, held_by, RELEASE_ROWS, &rows, err) < 0)
+        return -1;
+    for (size_t i = 0; i < rows.count && room > 0 && release->count < RELEASE_MAX; i++) {
+        const struct pb_queue_load load = {project_id, rows.items[i].requested_by,
                                            rows.items[i].labels, NULL};
         const char *other = NULL;
 
-        if (release->count == RELEASE_MAX)
-            break;
-        if (release->world.tally &&
-            (pb_queue_tally_meets(release->world.tally, &load, &other, err) < 0 ||
-             (!other && pb_queue_tally_add(release->world.tally, &load, err) < 0)))
+        if (tally && pb_queue_tally_meets(tally, &load, &other, err) < 0)
             return -1;
         release->moves[release->count++] = (struct move){rows.items[i].execution_id, other};
         room -= !other;
     }
-    release->more = release->more || (rows.count == RELEASE_ROWS && room > 0);
+    release->more = release->more || (is_gone && rows.count == RELEASE_ROWS);
     return 0;
+}
+
+static int look_at_held(struct release *release, const char *held_by, struct pb_error *err)
+{
+    const char *space = strchr(held_by, ' ');
+    const char *project_id;
+
+    if (!space)
+        return pb_fail(err, PB_ERROR_INTERNAL, "nothing is held by '%s'", held_by);
+    project_id = pb_arena_bytes(release->arena, held_by, (size_t)(space - held_by));
+    if (!project_id)
+        return pb_fail(err, PB_ERROR_LIMITED, "too much is held");
+    return look_at(release, project_id, space + 1, held_by, err);
 }
 
 static int write_moves(struct pb_db *db, void *arg, struct pb_error *err)
@@ -201,7 +237,7 @@ static int release_held(struct pb_platform *platform, struct release *release, s
                             &release->world, err) < 0)
         return -1;
     for (size_t i = 0; i < held.count; i++)
-        if (look_at_key(release, held.keys[i], err) < 0)
+        if (look_at_held(release, held.items[i], err) < 0)
             return -1;
     return release->count == 0 ? 0 : pb_store_write(platform->store, write_moves, release, err);
 }
@@ -221,7 +257,7 @@ int pb_scheduler_release(struct pb_platform *platform, struct pb_db *db, bool *r
     }
     *release = (struct release){.db = db, .arena = &arena};
     r = release_held(platform, release, err);
-    *ret_more = r == 0 && release->more && release->count > 0;
+    *ret_more = r == 0 && (release->more || release->count == RELEASE_MAX);
     *ret_moved = *ret_moved || release->count > 0;
     pb_arena_release(&arena);
     return r;

@@ -207,8 +207,8 @@ int pb_look_at_queue(struct pb_look *look, struct pb_queue_scope *scope, int64_t
     look->count++;
     pb_node_hub_sweep(platform->node_hub);
     do {
-        if (pb_scheduler_release(platform, db, &scope->is_all, &more, err) < 0 ||
-            pb_scheduler_due(platform, db, &scope->is_all, &due, err) < 0)
+        if (pb_scheduler_due(platform, db, &scope->is_all, &due, err) < 0 ||
+            pb_scheduler_release(platform, db, &scope->is_all, &more, err) < 0)
             return -1;
     } while (more);
     if (play_rounds(look, db, scope, err) < 0)

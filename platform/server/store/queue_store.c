@@ -178,11 +178,11 @@ int pb_queue_heads(struct pb_db *db, struct pb_arena *arena, const char *project
                      project_id, limit, ret_rows, err);
 }
 
-int pb_queue_held_by(struct pb_db *db, struct pb_arena *arena, const char *limit_key, size_t limit,
+int pb_queue_held_by(struct pb_db *db, struct pb_arena *arena, const char *held_by, size_t limit,
                      struct pb_queue_rows *ret_rows, struct pb_error *err)
 {
     return list_rows(db, arena, ROW_SELECT "e.held_by = ?1 ORDER BY e.place, e.id LIMIT ?2",
-                     limit_key, limit, ret_rows, err);
+                     held_by, limit, ret_rows, err);
 }
 
 int pb_queue_ahead(struct pb_db *db, const struct pb_execution *execution, int64_t most,
@@ -233,7 +233,8 @@ int pb_queue_hold(struct pb_db *db, const char *execution_id, const char *reason
                   const char *limit_key, struct pb_error *err)
 {
     return pb_db_run(db,
-                     "UPDATE executions SET queued_reason = ?2, held_by = ?3 "
+                     "UPDATE executions SET queued_reason = ?2, "
+                     "held_by = project_id || ' ' || ?3 "
                      "WHERE id = ?1 AND status = 'queued' AND "
                      "(queued_reason IS NULL OR held_by IS NOT NULL)",
                      PB_VALUES(T(execution_id), T(reason), T(limit_key)), NULL, err);

@@ -77,18 +77,19 @@ struct pb_queue_loads {
 int pb_queue_active(struct pb_db *db, struct pb_arena *arena, struct pb_queue_loads *ret_loads,
                     struct pb_error *err) PB_MUST_CHECK;
 
-/* A row, ready or held by another limit, has met this one. One that waits for something else is left alone. */
+/* A row, ready or held by another limit, has met this one. One that waits for something else is left alone.
+ * held_by becomes "<project> <limit_key>": projects wait for the same limit side by side. */
 int pb_queue_hold(struct pb_db *db, const char *execution_id, const char *reason,
                   const char *limit_key, struct pb_error *err) PB_MUST_CHECK;
-/* The first rows that this limit holds. */
-int pb_queue_held_by(struct pb_db *db, struct pb_arena *arena, const char *limit_key, size_t limit,
+/* The first rows that have this held_by. */
+int pb_queue_held_by(struct pb_db *db, struct pb_arena *arena, const char *held_by, size_t limit,
                      struct pb_queue_rows *ret_rows, struct pb_error *err) PB_MUST_CHECK;
 /* A held row is ready again. */
 int pb_queue_release(struct pb_db *db, const char *execution_id,
                      struct pb_error *err) PB_MUST_CHECK;
-/* The limits that hold rows. */
+/* Every held_by there is. */
 struct pb_queue_held {
-    const char **keys;
+    const char **items;
     size_t count;
 };
 int pb_queue_held(struct pb_db *db, struct pb_arena *arena, struct pb_queue_held *ret_held,

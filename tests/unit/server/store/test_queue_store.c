@@ -327,9 +327,10 @@ TEST(what_a_limit_holds_is_out_of_the_way_until_it_is_released)
     assert_int_equal(heads(t, "site", 9).count, 0);
     assert_ok(pb_queue_held(store_test_reader(t), &t->arena, &held, &t->err), &t->err);
     assert_int_equal(held.count, 2);
-    assert_string_equal(held.keys[0], "user//amy");
-    assert_string_equal(held.keys[1], "user//bob");
-    assert_ok(pb_queue_held_by(store_test_reader(t), &t->arena, "user//bob", 9, &rows, &t->err),
+    assert_string_equal(held.items[0], "site user//amy");
+    assert_string_equal(held.items[1], "site user//bob");
+    assert_ok(pb_queue_held_by(store_test_reader(t), &t->arena, "site user//bob", 9, &rows,
+                               &t->err),
               &t->err);
     assert_int_equal(rows.count, 2);
     assert_string_equal(rows.items[0].execution_id, first);
