@@ -121,15 +121,23 @@ static int read_with_prompt(struct pb_rows *rows, struct pb_arena *arena, void *
 
 /* --- counters ------------------------------------------------------------------------------------ */
 
-static int count_one(struct pb_db *db, const char *project_id, enum pb_execution_status status,
-                     int64_t by, struct pb_error *err)
+#define COUNT "INSERT INTO execution_counts (project_id, status, count) VALUES "
+#define ADD_COUNT                                      \
+    " ON CONFLICT (project_id, status) DO UPDATE SET " \
+    "count = execution_counts.count + excluded.count"
+
+static int count_new(struct pb_db *db, const char *project_id, struct pb_error *err)
 {
-    return pb_db_run(db,
-                     "INSERT INTO execution_counts (project_id, status, count) VALUES (?1, ?2, ?3) "
-                     "ON CONFLICT (project_id, status) DO UPDATE SET "
-                     "count = execution_counts.count + excluded.count",
-                     PB_VALUES(T(project_id), T(pb_execution_status_name(status)), I(by)), NULL,
-                     err);
+    return pb_db_run(db, COUNT "(?1, 'queued', 1)" ADD_COUNT, PB_VALUES(T(project_id)), NULL, err);
+}
+
+static int count_move(struct pb_db *db, const char *project_id, enum pb_execution_status from,
+                      enum pb_execution_status to, struct pb_error *err)
+{
+    return pb_db_run(db, COUNT "(?1, ?2, -1), (?1, ?3, 1)" ADD_COUNT,
+                     PB_VALUES(T(project_id), T(pb_execution_status_name(from)),
+                               T(pb_execution_status_name(to))),
+                     NULL, err);
 }
 
 static int check_queue(struct pb_db *db, const char *project_id, struct pb_error *err)
@@ -202,7 +210,7 @@ int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, 
     row.version = 1;
     row.status = PB_EXECUTION_QUEUED;
     if (pb_queue_settle(db, &row, err) < 0 || insert_row(db, &row, err) < 0 ||
-        count_one(db, row.project_id, PB_EXECUTION_QUEUED, 1, err) < 0)
+        count_new(db, row.project_id, err) < 0)
         return pb_fail_in(err, "execution %s", row.id);
     *ret_number = row.number;
     return 0;
@@ -420,8 +428,7 @@ int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
                               "execution %s was changed meanwhile", execution->id);
     if (execution->status == from)
         return 0;
-    if (count_one(db, execution->project_id, from, -1, err) < 0 ||
-        count_one(db, execution->project_id, execution->status, 1, err) < 0)
+    if (count_move(db, execution->project_id, from, execution->status, err) < 0)
         return -1;
     return pb_execution_is_final(execution->status) ? pb_queue_next_of_item(db, &row, err) : 0;
 }
