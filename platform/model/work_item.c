@@ -8,4 +8,3 @@ static const char *const KIND_NAMES[] = {
 
 const struct pb_names PB_WORK_ITEM_KIND_NAMES = {KIND_NAMES,
                                                  sizeof(KIND_NAMES) / sizeof(KIND_NAMES[0])};
-
