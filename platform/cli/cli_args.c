@@ -34,6 +34,11 @@ static const struct {
                        "終わるまで、新しい行を表示し続けます"},
     [PB_CLI_TAIL] = {"only the last lines", "末尾のこの行数だけを表示します"},
     [PB_CLI_TIMES] = {"begin each line with its time (UTC)", "各行の先頭に時刻 (UTC) を付けます"},
+    [PB_CLI_SEARCH] = {"only lines with this text, by number",
+                       "この文字列を含む行だけを、行番号を付けて表示します"},
+    [PB_CLI_REGEX] = {"--search is a regular expression", "--search を正規表現として扱います"},
+    [PB_CLI_CASE] = {"upper and lower case differ in --search",
+                     "--search で大文字と小文字を区別します"},
     [PB_CLI_JSON] = {"print what the API said", "API の応答をそのまま表示します"},
     [PB_CLI_HELP] = {"this help", "このヘルプ"},
 };

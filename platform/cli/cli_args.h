@@ -24,6 +24,9 @@
     X(FOLLOW, "follow", 'f', NULL)                   \
     X(TAIL, "tail", 0, "N")                          \
     X(TIMES, "times", 't', NULL)                     \
+    X(SEARCH, "search", 0, "TEXT")                   \
+    X(REGEX, "regex", 0, NULL)                       \
+    X(CASE, "case", 0, NULL)                         \
     X(JSON, "json", 0, NULL)                         \
     X(HELP, "help", 'h', NULL)
 

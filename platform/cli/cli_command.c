@@ -33,8 +33,9 @@ const struct pb_cli_command PB_CLI_COMMANDS[] = {
     {"executions", "show", "EXECUTION", 1, 1, PB_CLI_BIT(JSON), pb_poppo_executions_show,
      "one execution and its result", "実行の内容と結果を表示します"},
     {"logs", NULL, "EXECUTION", 1, 1,
-     PB_CLI_BIT(FOLLOW) | PB_CLI_BIT(TAIL) | PB_CLI_BIT(TIMES) | PB_CLI_BIT(JSON), pb_poppo_logs,
-     "what it wrote", "実行のログを表示します"},
+     PB_CLI_BIT(FOLLOW) | PB_CLI_BIT(TAIL) | PB_CLI_BIT(TIMES) | PB_CLI_BIT(SEARCH) |
+         PB_CLI_BIT(REGEX) | PB_CLI_BIT(CASE) | PB_CLI_BIT(JSON),
+     pb_poppo_logs, "what it wrote", "実行のログを表示します"},
     {"run", NULL, "PROJECT ISSUE", 2, 2, PB_CLI_BIT(FOLLOW) | PB_CLI_BIT(TIMES) | PB_CLI_BIT(JSON),
      pb_poppo_run, "let the agent work on an issue now", "Issue の作業を今すぐ依頼します"},
     {"cancel", NULL, "EXECUTION", 1, 1, PB_CLI_BIT(JSON), pb_poppo_cancel, "end an execution",

@@ -80,6 +80,7 @@ int pb_poppo_executions_show(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_run(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_cancel(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_logs(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_log_search(struct pb_cli *cli, const char *id, struct pb_error *err);
 int pb_poppo_nodes_list(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_version(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_help(struct pb_cli *cli, struct pb_error *err);

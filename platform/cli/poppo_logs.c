@@ -220,6 +220,8 @@ int pb_poppo_logs(struct pb_cli *cli, struct pb_error *err)
     if (pb_cli_args_number(&cli->args, PB_CLI_TAIL, INT32_MAX, 0, &tail, err) < 0 ||
         pb_poppo_execution_id(cli, cli->args.words[0], &wish.id, err) < 0)
         return -1;
+    if (pb_cli_args_has(&cli->args, PB_CLI_SEARCH))
+        return pb_poppo_log_search(cli, wish.id, err);
     wish.tail = (int64_t)tail;
     return pb_poppo_follow(cli, &wish, err) < 0 ? pb_fail_in(err, "%s", cli->args.words[0]) : 0;
 }

@@ -129,6 +129,25 @@ def test_a_long_log_is_printed_once_and_whole(cli, platform, github):
     assert cli("logs", name, "--tail", 2500) == "".join(lines.splitlines(True)[-2500:])
 
 
+def test_a_log_is_searched_by_text_and_by_expression(cli, platform, github):
+    platform.api("PUT", "/api/projects/app", {"driver": "command", "command": ["seq", "-f", "Value %g of 3000", "1", "3000"]})
+    try:
+        name = cli("run", "app", github.issue("Count", labels=()), "--follow").split(":")[0]
+    finally:
+        platform.api("PUT", "/api/projects/app", {"driver": "claude"})
+    lines = cli("logs", name).splitlines()
+    at = lines.index("Value 2999 of 3000") + 1
+    assert cli("logs", name, "--search", "value 2999 ") == f"{at}: Value 2999 of 3000\n"
+    assert cli("logs", name, "--search", "value 2999 ", "--case") == ""
+    found = cli("logs", name, "--search", r"^Value [12]\d\d\d? of", "--regex").splitlines()
+    assert len(found) == 200 + 2000 and found[0].endswith(": Value 100 of 3000")
+    assert re.fullmatch(rf"{at}: \d\d:\d\d:\d\d Value 2999 of 3000\n", cli("logs", name, "--search", "2999", "--times"))
+    assert [json.loads(page)["items"][0]["line"] for page in cli("logs", name, "--search", "2999", "--json").splitlines()] == [at - 1]
+    cli("logs", name, "--search", "(", "--regex", code=1)
+    assert "parenthesis" in cli.errors
+    cli("logs", name, "--search", "x", "--tail", 5, code=2)
+
+
 def test_a_run_that_asks_ends_the_following_without_success(cli, github):
     number = github.issue("Decide [[poppo-rig: ask]]", labels=())
     cli("run", "app", f"#{number}", "-f", code=1)

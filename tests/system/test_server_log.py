@@ -174,6 +174,7 @@ def test_search_finds_text_and_expressions(log):
     assert lines("q=^line\\d{3}$&regex=true") == [] and len(lines("q=^line%20\\d{3}$&regex=true&limit=1000")) == 900
     assert lines("q=b[uo]ild%7Cfailed&regex=true") == [3, 3 + len(TEXTS), 4 + len(TEXTS)]
     hit = server.ok("GET", f"{path}/search?q=no%20such")["items"][0]
+    assert hit.pop("time").startswith("1970-01-01T00:00:01.002")
     assert hit == {"line": 5, "stream": "r", "before": "ERROR: a.c: ", "match": "no such", "after": " file"}
     assert server.ok("GET", f"{path}/search?q=no%20such&text=false")["items"] == [{"line": 5}]
 

@@ -131,6 +131,15 @@ int pb_read_log_marks(struct pb_platform *platform, const char *id, int64_t from
     return 0;
 }
 
+static int64_t time_of(const struct pb_log_hit *hit)
+{
+    int64_t ms = 0;
+
+    for (size_t i = 0; i < hit->len && hit->text[i] >= '0' && hit->text[i] <= '9'; i++)
+        ms = ms * 10 + (hit->text[i] - '0');
+    return ms;
+}
+
 /* The match, and a little of what is around it, whole characters. */
 static void put_text(struct pb_json_writer *w, const struct pb_log_hit *hit)
 {
@@ -142,6 +151,7 @@ static void put_text(struct pb_json_writer *w, const struct pb_log_hit *hit)
 
     while (first < hit->at && (text[first] & 0xc0) == 0x80)
         first++;
+    pb_json_put_time(w, "time", time_of(hit));
     pb_json_put_text(w, "stream", stream);
     pb_json_put_bytes(w, "before", text + first, hit->at - first);
     pb_json_put_bytes(w, "match", text + hit->at,

@@ -1362,6 +1362,7 @@ export interface components {
         LogHit: {
             /** @description From 0 */
             line: number;
+            time?: components["schemas"]["TimeOrNull"];
             stream?: string;
             /** @description What stands before the match */
             before?: string;
