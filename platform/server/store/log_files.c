@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "server/store/log_files_private.h"
@@ -35,6 +37,8 @@ static int queue(struct pb_log_store *logs, struct pb_log_entry *entry, struct p
         r = pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "busy",
                            "too many log lines are waiting to be stored");
     } else {
+        if (!files->first)
+            files->waits_since = pb_clock_steady_ms();
         *files->last = entry;
         files->last = &entry->next;
         files->queued_bytes += size;
@@ -59,6 +63,34 @@ int pb_log_files_look(struct pb_log_store *logs, const char *execution,
         *ret_state = segment->seen;
     pthread_mutex_unlock(&files->lock);
     return segment ? 0 : pb_log_state_load(files->dir, execution, ret_state, &generation, err);
+}
+
+static int64_t waiting_ms(const struct pb_log_files *files)
+{
+    int64_t now = pb_clock_steady_ms();
+    int64_t since = now;
+
+    if (files->first)
+        since = files->waits_since;
+    if (files->is_in_batch && files->batch_since < since)
+        since = files->batch_since;
+    return now - since;
+}
+
+static void look_at_all(struct pb_log_store *logs, struct pb_log_stats *ret_stats)
+{
+    struct pb_log_files *files = (struct pb_log_files *)logs;
+    struct statvfs disk;
+
+    pthread_mutex_lock(&files->lock);
+    *ret_stats = files->stats;
+    ret_stats->queued_bytes = files->queued_bytes;
+    ret_stats->waiting_ms = waiting_ms(files);
+    ret_stats->is_broken = files->is_broken;
+    pthread_mutex_unlock(&files->lock);
+    ret_stats->disk_floor = files->disk_floor;
+    ret_stats->disk_free =
+        fstatvfs(files->dir, &disk) == 0 ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
 }
 
 /* --- opening and closing ------------------------------------------------------------------------- */
@@ -127,7 +159,8 @@ static void close_files(struct pb_log_store *logs)
     free(files);
 }
 
-static const struct pb_log_ops OPS = {queue, pb_log_files_look, pb_log_source_open, close_files};
+static const struct pb_log_ops OPS = {queue, pb_log_files_look, pb_log_source_open, look_at_all,
+                                      close_files};
 
 static int start(struct pb_log_files *files, const char *dir, struct pb_error *err)
 {

@@ -106,6 +106,7 @@ struct pb_log_files {
     uint64_t oldest_journal;       /* the sync thread's, once it runs */
     int64_t disk_looked_at;        /* the writer's: steady ms, and what it saw then */
     bool is_disk_low;
+    uint64_t batch_lines, batch_bytes; /* the writer's: in the batch it prepares */
 
     pthread_mutex_t lock; /* guards what follows, and parts of the table */
     pthread_cond_t arrived;
@@ -113,6 +114,10 @@ struct pb_log_files {
     pthread_cond_t sync_done; /* a checkpoint, a seal or a batch has ended */
     struct pb_log_entry *first, **last;
     size_t queued_bytes;
+    int64_t
+        waits_since; /* steady ms: the first in the queue; of the batch, the writer's hold of it */
+    int64_t batch_since;
+    struct pb_log_stats stats; /* what is counted */
     bool is_stopping;
     bool is_broken; /* a sync failed */
     bool is_in_batch;

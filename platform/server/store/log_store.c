@@ -275,6 +275,11 @@ int pb_log_address(const char *execution, char ret_address[PB_LOG_ADDRESS], stru
     return 0;
 }
 
+void pb_log_stats(struct pb_log_store *logs, struct pb_log_stats *ret_stats)
+{
+    logs->ops->stats(logs, ret_stats);
+}
+
 void pb_log_store_close(struct pb_log_store *logs)
 {
     if (logs)

@@ -205,6 +205,21 @@ int pb_log_search(struct pb_log_store *logs, const char *execution,
                   uint64_t *ret_next, struct pb_log_info *ret_info,
                   struct pb_error *err) PB_MUST_CHECK;
 
+/* --- how it is ----------------------------------------------------------------------------------- */
+
+struct pb_log_stats {
+    uint64_t lines;      /* stored since it was opened */
+    uint64_t bytes;      /* of them */
+    uint64_t ticks;      /* of the writer: one sync each */
+    uint64_t failed;     /* of these, that stored nothing */
+    size_t queued_bytes; /* not yet taken by the writer */
+    int64_t waiting_ms;  /* how long the oldest thing that is not acknowledged waits */
+    uint64_t disk_free;  /* bytes */
+    uint64_t disk_floor; /* with less than that free attempts' lines are refused; 0 = none */
+    bool is_broken;      /* a sync failed: nothing more is taken */
+};
+void pb_log_stats(struct pb_log_store *logs, struct pb_log_stats *ret_stats);
+
 /* executions.logs: "segment:2026-11/<execution>.log", the month taken from the ULID. INVALID if it
  * is none. */
 int pb_log_address(const char *execution, char ret_address[PB_LOG_ADDRESS],

@@ -100,6 +100,7 @@ struct pb_log_ops {
     /* Sets ops, source and info. */
     int (*open)(struct pb_log_store *logs, const char *execution, struct pb_log_reader *reader,
                 struct pb_error *err);
+    void (*stats)(struct pb_log_store *logs, struct pb_log_stats *ret_stats);
     void (*close)(struct pb_log_store *logs);
 };
 

@@ -34,6 +34,7 @@ static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms)
  * for. With the lock held. */
 static void pass_gate(struct pb_log_files *files, const struct pb_log_entry *batch)
 {
+    files->batch_since = files->waits_since = pb_clock_steady_ms();
     files->is_in_batch = true; /* first: no other seal begins while we wait for one */
     for (; batch && *files->sealing; batch = batch->next) {
         if (strcmp(batch->execution, files->sealing) != 0)
@@ -191,6 +192,8 @@ static int prepare_fresh(struct pb_log_files *files, struct pb_log_entry *entry,
         return -1;
     }
     pb_log_sender(&segment->now, entry->attempt)->next += count;
+    files->batch_lines += count;
+    files->batch_bytes += len;
     entry->ack.stored = count;
     entry->ack.next_seq = entry->old_next + count;
     add_record(files, entry, data, len, count);
@@ -336,17 +339,27 @@ static int renew_broken_journal(struct pb_log_files *files, struct pb_error *err
     return files->journal.is_broken ? renew_journal(files, err) : 0;
 }
 
+static void note_failed_batch(struct pb_log_files *files)
+{
+    pthread_mutex_lock(&files->lock);
+    files->stats.ticks++;
+    files->stats.failed++;
+    pthread_mutex_unlock(&files->lock);
+}
+
 static void run_batch(struct pb_log_files *files, struct pb_log_entry *batch)
 {
     struct pb_error err = {0};
     int r = renew_broken_journal(files, &err);
 
+    files->batch_lines = files->batch_bytes = 0;
     for (struct pb_log_entry *entry = batch; entry && r == 0; entry = entry->next)
         entry->failed = prepare(files, entry, &entry->err) < 0;
     if (r == 0 && (files->journal.batch.len > 0 || pb_buf_failed(&files->journal.batch)))
         r = pb_log_journal_commit(&files->journal, &err);
     if (r < 0) {
         take_batch_back(batch, &err);
+        note_failed_batch(files);
         if (strcmp(err.reason, "disk_error") == 0)
             pb_log_break(files, &err);
         return;
@@ -356,6 +369,9 @@ static void run_batch(struct pb_log_files *files, struct pb_log_entry *batch)
         if (entry->segment)
             publish(files, entry);
     }
+    files->stats.ticks++;
+    files->stats.lines += files->batch_lines;
+    files->stats.bytes += files->batch_bytes;
     pthread_mutex_unlock(&files->lock);
     for (struct pb_log_entry *entry = batch; entry; entry = entry->next) {
         if (!entry->failed && entry->type == PB_LOG_RECORD_REMOVE)

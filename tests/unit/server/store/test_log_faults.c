@@ -52,6 +52,7 @@ static void open_breaking(struct logs_test *t, size_t journal_bytes)
 TEST(a_sync_that_fails_is_not_repeated_and_nothing_acknowledged_is_lost)
 {
     struct logs_test *t = *state;
+    struct pb_log_stats stats;
 
     open_breaking(t, 0);
     assert_ok(append(t, t->id, 1, 0, 10, NULL), &t->err);
@@ -63,6 +64,10 @@ TEST(a_sync_that_fails_is_not_repeated_and_nothing_acknowledged_is_lost)
     assert_refused(pb_log_set_complete(t->logs, t->id, true, &t->err), &t->err,
                    PB_ERROR_UNAVAILABLE);
     expect_lines(t, t->id, 1, 10); /* reading goes on */
+    pb_log_stats(t->logs, &stats);
+    assert_true(stats.is_broken);
+    assert_int_equal(stats.failed, 1);
+    assert_int_equal(stats.lines, 10);
     log_test_bad_disk = "";
     pb_log_store_close(t->logs);
     assert_int_equal(log_test_bad_syncs, 1);

@@ -56,6 +56,30 @@ TEST(what_is_sent_again_is_stored_once)
     expect_lines(t, t->id, 1, 7);
 }
 
+TEST(what_was_stored_is_counted_once)
+{
+    struct logs_test *t = *state;
+    struct pb_log_stats stats;
+    struct pb_log_ack ack;
+    struct pb_log_info info;
+
+    pb_log_stats(t->logs, &stats);
+    assert_int_equal(stats.lines, 0);
+    assert_int_equal(stats.ticks, 0);
+    assert_ok(append(t, t->id, 1, 0, 4, &ack), &t->err);
+    assert_ok(append(t, t->id, 1, 2, 5, &ack), &t->err);
+    assert_refused(append(t, t->id, 1, 100, 1, &ack), &t->err, PB_ERROR_CONFLICT);
+    assert_ok(pb_log_stat(t->logs, t->id, &info, &t->err), &t->err);
+    pb_log_stats(t->logs, &stats);
+    assert_int_equal(stats.lines, 7);
+    assert_int_equal(stats.bytes, info.bytes);
+    assert_true(stats.ticks >= 3);
+    assert_int_equal(stats.failed, 0);
+    assert_int_equal(stats.queued_bytes, 0);
+    assert_true(stats.disk_free > 0);
+    assert_false(stats.is_broken);
+}
+
 struct last_ack {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -646,6 +670,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_LOGS(lines_are_there_when_they_are_acknowledged_and_after_a_restart),
         WITH_LOGS(what_is_sent_again_is_stored_once),
+        WITH_LOGS(what_was_stored_is_counted_once),
         WITH_LOGS(a_gap_is_refused_and_the_answer_says_where_to_go_on),
         WITH_LOGS(attempts_and_the_platform_share_one_numbering),
         WITH_LOGS(what_is_not_whole_lines_is_refused),
