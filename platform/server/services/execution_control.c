@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "model/limits.h"
 #include "model/work_item.h"
+#include "server/services/counters.h"
 #include "server/services/events.h"
 #include "server/services/execution_private.h"
 #include "server/services/github_effects.h"
@@ -74,6 +75,8 @@ void pb_execution_announce_end(struct pb_platform *platform, const char *project
     if (pb_log_set_complete(platform->log_store, execution_id, pb_execution_is_final(status),
                             &err) < 0)
         pb_log_fail(PB_LOG_WARN, "execution", &err, "execution=%s end of log", execution_id);
+    if (pb_execution_is_final(status))
+        pb_count_ended(status);
     pb_events_log_head(platform->events, execution_id);
     pb_execution_announce(platform, project_id, execution_id);
     pb_node_hub_attempt_ended(platform->node_hub, project_id);

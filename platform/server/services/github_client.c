@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/http_client.h"
+#include "server/services/counters.h"
 #include "server/services/github_link.h"
 #include "server/services/github_memory.h"
 #include "server/services/github_text.h"
@@ -157,6 +158,11 @@ char *pb_github_escape(struct pb_arena *arena, const char *text)
     return escaped;
 }
 
+void pb_github_stats(struct pb_github *github, struct pb_github_stats *ret_stats)
+{
+    pb_github_limits_stats(github->limits, ret_stats);
+}
+
 bool pb_github_is_temporary(const struct pb_error *err)
 {
     if (strcmp(err->reason, "github_moved_away") == 0)
@@ -215,6 +221,17 @@ static bool is_limit(const struct exchange *x, const char *message)
            pb_github_text_has(message, "abuse detection");
 }
 
+static enum pb_counter what_came_of(const struct exchange *x, bool answered, bool limited)
+{
+    if (!answered || x->http.status >= 500)
+        return PB_COUNTER_GITHUB_FAILED;
+    if (limited)
+        return PB_COUNTER_GITHUB_LIMITED;
+    if (x->http.status >= 400)
+        return PB_COUNTER_GITHUB_REFUSED;
+    return x->http.status == 304 ? PB_COUNTER_GITHUB_UNCHANGED : PB_COUNTER_GITHUB_OK;
+}
+
 static void end_turn(struct exchange *x, bool answered)
 {
     struct pb_github_report report = {.limit = -1,
@@ -232,6 +249,7 @@ static void end_turn(struct exchange *x, bool answered)
         seconds = header_number(&x->http, "retry-after");
         report.retry_after_ms = seconds < 0 ? -1 : seconds * 1000;
     }
+    pb_count(what_came_of(x, answered, report.limited), 1);
     pb_github_limits_end(x->github->limits, x->account->token_hash, x->call->kind, &report);
 }
 

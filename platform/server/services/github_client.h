@@ -105,6 +105,7 @@ char *pb_github_escape(struct pb_arena *arena, const char *text) PB_MUST_CHECK;
 
 /* True when the same call may succeed later without anybody changing anything. */
 bool pb_github_is_temporary(const struct pb_error *err);
+void pb_github_stats(struct pb_github *github, struct pb_github_stats *ret_stats);
 /* When this account may be used again (wall clock); 0 = now. */
 int64_t pb_github_retry_at(struct pb_github *github, const struct pb_github_account *account,
                            enum pb_github_kind kind);

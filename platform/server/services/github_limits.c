@@ -373,3 +373,25 @@ int64_t pb_github_limits_retry_at(struct pb_github_limits *limits, const char *t
     pthread_mutex_unlock(&limits->mutex);
     return due > now ? pb_clock_wall_ms() + due - now : 0;
 }
+
+static void add_to_stats(const struct bucket *bucket, int64_t now, struct pb_github_stats *stats)
+{
+    stats->tokens++;
+    stats->waiting += bucket->blocked_until_ms > now;
+    if (bucket->remaining < 0 || bucket->reset_ms <= now)
+        return; /* of an hour that is over */
+    if (stats->remaining < 0 || bucket->remaining < stats->remaining)
+        stats->remaining = bucket->remaining;
+}
+
+void pb_github_limits_stats(struct pb_github_limits *limits, struct pb_github_stats *ret_stats)
+{
+    int64_t now = pb_clock_steady_ms();
+
+    *ret_stats = (struct pb_github_stats){.remaining = -1};
+    pthread_mutex_lock(&limits->mutex);
+    for (size_t i = 0; i < TABLE; i++)
+        for (const struct bucket *bucket = limits->table[i]; bucket; bucket = bucket->next)
+            add_to_stats(bucket, now, ret_stats);
+    pthread_mutex_unlock(&limits->mutex);
+}

@@ -19,6 +19,7 @@
 #define PB_SERVER_SERVICES_GITHUB_LIMITS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/crypto.h"
@@ -69,6 +70,13 @@ int pb_github_limits_begin(struct pb_github_limits *limits, const char *token_ha
                            enum pb_github_kind kind, struct pb_error *err) PB_MUST_CHECK;
 void pb_github_limits_end(struct pb_github_limits *limits, const char *token_hash,
                           enum pb_github_kind kind, const struct pb_github_report *report);
+
+struct pb_github_stats {
+    size_t tokens;     /* used lately */
+    size_t waiting;    /* of them, that must wait now */
+    int64_t remaining; /* the least that one of them has left of its hour; -1 = unknown */
+};
+void pb_github_limits_stats(struct pb_github_limits *limits, struct pb_github_stats *ret_stats);
 
 /* When this token may be used for such a call again (wall clock); 0 = now. */
 int64_t pb_github_limits_retry_at(struct pb_github_limits *limits, const char *token_hash,

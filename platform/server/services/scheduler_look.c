@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/services/counters.h"
 #include "server/services/events.h"
 #include "server/services/node_hub.h"
 #include "server/services/platform.h"
@@ -142,6 +143,7 @@ static int play_rounds(struct pb_look *look, struct pb_db *db, const struct pb_q
 
         if (!round || settle(look, round, err) < 0)
             return -1;
+        pb_count(PB_COUNTER_SCHEDULER_ROUNDS, 1);
         more = pb_round_has_more(round);
         look->is_shared = pb_round_is_shared(round);
         if (scope->is_all)
@@ -205,6 +207,7 @@ int pb_look_at_queue(struct pb_look *look, struct pb_queue_scope *scope, int64_t
         return -1;
     scope->is_all = scope->is_all || look->is_shared;
     look->count++;
+    pb_count(PB_COUNTER_SCHEDULER_LOOKS, 1);
     pb_node_hub_sweep(platform->node_hub);
     do {
         if (pb_scheduler_due(platform, db, &scope->is_all, &due, err) < 0 ||

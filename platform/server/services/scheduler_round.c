@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "server/services/counters.h"
 #include "server/services/events.h"
 #include "server/services/execution_control.h"
 #include "server/services/execution_private.h"
@@ -425,6 +426,7 @@ void pb_round_announce(struct pb_round *round)
     for (size_t i = 0; i < round->hold_count; i++)
         pb_events_execution(platform->events, round->holds[i].project_id,
                             round->holds[i].execution_id);
+    pb_count(PB_COUNTER_SCHEDULER_STARTS, count);
     if (count > 0)
         pb_github_effects_kick(platform->github_effects);
 }
