@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -31,12 +32,18 @@ def test_an_id_we_cannot_show_is_replaced(server, given):
     assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{26}", made) and answer.headers["X-Request-Id"] == made
 
 
-def test_a_line_of_a_request_names_it_also_as_json(server):
+def restart(server, **settings):
+    """Ready or not."""
     server.stop()
-    server.settings["log_json"] = "true"
+    server.settings.update(settings)
+    before = server.log().count("listening on ")
     server.spawn()
-    until("it listens again", lambda: '"message":"' in server.log() and server.log().count("listening on ") == 2, 20)
-    server.url = "http://" + server.log().rsplit("listening on http://", 1)[1].split('"')[0]
+    until("it listens again", lambda: server.log().count("listening on ") > before, 20)
+    server.url = "http://" + re.split(r'[\s"]', server.log().rsplit("listening on http://", 1)[1])[0]
+
+
+def test_a_line_of_a_request_names_it_also_as_json(server):
+    restart(server, log_json="true")
     server.login()
     server.api("GET", "/api/projects/none", X_Request_Id="json-1")
     found = [json.loads(line) for line in server.log().splitlines() if '"request":"json-1"' in line]
@@ -57,3 +64,37 @@ def test_a_slow_request_is_named_with_its_route(bare):
     bare.start()
     assert bare.call("POST", "/api/auth/login", {"username": "admin", "password": "not it"}, {"X-Request-Id": "slow-2"}).status == 401
     assert not [line for line in lines_of(bare, "slow-2") if "slow:" in line]
+
+
+def checks(answer):
+    return {check["name"]: check["code"] for check in answer.json["checks"] if not check["ok"]}
+
+
+def test_ready_says_what_was_looked_at(server):
+    answer = server.call("GET", "/readyz")
+    assert answer.status == 200 and answer.json["status"] == "ok" and not checks(answer)
+    assert [check["name"] for check in answer.json["checks"]] == ["database", "log_writer", "disk"]
+    assert server.call("GET", "/healthz").json["status"] == "ok"
+
+
+def test_without_room_on_the_disk_it_is_alive_but_not_ready(server):
+    restart(server, disk_floor="900000000g")
+    answer = server.call("GET", "/readyz")
+    assert answer.status == 503 and answer.headers["Retry-After"]
+    assert answer.json["code"] == "disk_full" and checks(answer) == {"disk": "disk_full"}
+    assert server.call("GET", "/healthz").status == 200
+    restart(server, disk_floor="1k")
+    assert server.call("GET", "/readyz").status == 200
+
+
+def test_a_database_that_cannot_be_written_is_not_ready_until_it_can(server):
+    other = sqlite3.connect(server.folder / "data/platform/poppo.db", timeout=10, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        answer = until("the write fails", lambda: (found := server.call("GET", "/readyz")).status == 503 and found, 30)
+        assert list(checks(answer)) == ["database"]
+        assert server.call("GET", "/healthz").status == 200
+        assert "component=health" in server.log()
+    finally:
+        other.close()
+    until("it is ready by itself", lambda: server.call("GET", "/readyz").status == 200, 20)

@@ -66,26 +66,32 @@ static void put_fields(struct pb_json_writer *w, const struct pb_error *fields, 
     pb_json_end_array(w);
 }
 
+void pb_problem_begin(struct pb_json_writer *w, enum pb_error_code code, const struct pb_error *err,
+                      const char *request_id)
+{
+    pb_json_begin_object(w, NULL);
+    pb_json_put_text(w, "type", "about:blank");
+    pb_json_put_text(w, "title", title_of(code));
+    pb_json_put_int(w, "status", pb_error_http_status(code));
+    pb_json_put_text(w, "code", pb_error_reason(err));
+    if (err->code == PB_ERROR_INTERNAL)
+        pb_json_put_text(w, "detail", "The platform's log has the details under this request id");
+    else
+        put_sentence(w, "detail", err->message);
+    pb_json_put_text(w, "request_id", request_id);
+}
+
 void pb_problem_write(struct pb_buf *buf, const struct pb_error *err, const struct pb_error *fields,
                       size_t field_count, const char *request_id)
 {
     struct pb_json_writer w;
 
     pb_json_writer_init(&w, buf);
-    pb_json_begin_object(&w, NULL);
-    pb_json_put_text(&w, "type", "about:blank");
-    pb_json_put_text(&w, "title", title_of(err->code));
-    pb_json_put_int(&w, "status", pb_error_http_status(err->code));
-    pb_json_put_text(&w, "code", pb_error_reason(err));
-    if (err->code == PB_ERROR_INTERNAL)
-        pb_json_put_text(&w, "detail", "The platform's log has the details under this request id");
-    else
-        put_sentence(&w, "detail", err->message);
+    pb_problem_begin(&w, err->code, err, request_id);
     if (err->field[0])
         pb_json_put_text(&w, "field", err->field);
     if (field_count > 0)
         put_fields(&w, fields, field_count);
-    pb_json_put_text(&w, "request_id", request_id);
     pb_json_end_object(&w);
 }
 

@@ -249,21 +249,3 @@ int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct p
     pb_json_end_object(w);
     return 0;
 }
-
-/* --- readiness -------------------------------------------------------------------------------------------- */
-
-static int write_mark(struct pb_db *db, void *arg, struct pb_error *err)
-{
-    (void)arg;
-    return pb_setting_put(db, "ready.checked_at", "1", pb_clock_wall_ms(), err);
-}
-
-int pb_read_ready(struct pb_platform *platform, struct pb_error *err)
-{
-    struct pb_db *db = pb_store_reader(platform->store, err);
-    int64_t admins;
-
-    if (!db || pb_user_count_admins(db, &admins, err) < 0)
-        return -1;
-    return pb_store_write(platform->store, write_mark, NULL, err);
-}

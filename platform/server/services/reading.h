@@ -50,7 +50,4 @@ int pb_read_nodes(struct pb_platform *platform, struct pb_arena *arena, struct p
 int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct pb_json_writer *w,
                   struct pb_error *err) PB_MUST_CHECK;
 
-/* Can requests be served: the database answers and takes a write. */
-int pb_read_ready(struct pb_platform *platform, struct pb_error *err) PB_MUST_CHECK;
-
 #endif

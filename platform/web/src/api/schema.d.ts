@@ -24,7 +24,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The process can serve requests (its database can be read and written) */
+        /** The platform can do its work (its database can be written, log lines are stored, the disk has room) */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -817,6 +817,30 @@ export interface components {
             status: "ok";
             version: string;
         };
+        Readiness: {
+            /** @enum {string} */
+            status: "ok";
+            version: string;
+            checks: components["schemas"]["HealthCheck"][];
+        };
+        /** @description A problem, and what was looked at */
+        NotReady: {
+            type: string;
+            title: string;
+            status: number;
+            /** @description Of the first check that failed */
+            code: string;
+            detail: string;
+            request_id: string;
+            checks: components["schemas"]["HealthCheck"][];
+        };
+        HealthCheck: {
+            /** @enum {string} */
+            name: "database" | "log_writer" | "disk";
+            ok: boolean;
+            code: components["schemas"]["TextOrNull"];
+            detail: components["schemas"]["TextOrNull"];
+        };
         SetupState: {
             required: boolean;
             version: string;
@@ -1607,10 +1631,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
-            503: components["responses"]["Problem"];
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotReady"];
+                };
+            };
         };
     };
     setup_show: {
