@@ -236,7 +236,12 @@ export const pictures: Picture[] = [
   { name: 'dashboard-long', path: () => '/', prepare: long },
   { name: 'project-long', path: () => '/projects/payments-api', prepare: long },
   { name: 'nodes', path: () => '/nodes' },
-  { name: 'viewer', path: () => '/projects/payments-api/settings', prepare: signIn('viewer') },
+  {
+    name: 'viewer',
+    path: () => '/projects/payments-api/settings',
+    prepare: signIn('viewer'),
+    act: (page) => page.locator('.settings').waitFor(),
+  },
   {
     name: 'projects-none',
     path: () => '/projects?q=nothing',

@@ -6,6 +6,7 @@ import { useListProjectsQuery } from '../../api/projects'
 import type { Execution } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
 import { Empty, ErrorNotice, RefreshNotice } from '../../design/feedback'
+import { showWhole } from '../../design/focus'
 import { Card, Page, useTitle } from '../../design/Page'
 import { SearchField } from '../../design/SearchField'
 import { executionLook, Glyph, type Look } from '../../design/Status'
@@ -111,6 +112,7 @@ export default function ExecutionsPage() {
                 <Link
                   key={filter.status}
                   className="chip"
+                  onFocus={showWhole}
                   data-tone={filter.look?.tone}
                   to={withFilter(params, 'status', filter.status)}
                   aria-current={filter.status === status ? 'true' : undefined}

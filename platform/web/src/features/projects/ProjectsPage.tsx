@@ -5,6 +5,7 @@ import { useListProjectsQuery } from '../../api/projects'
 import { useSetCrumbs } from '../../app/crumbs'
 import { ButtonLink } from '../../design/Button'
 import { Empty, ErrorNotice, RefreshNotice } from '../../design/feedback'
+import { showWhole } from '../../design/focus'
 import { Card, Page, useTitle } from '../../design/Page'
 import { SearchField } from '../../design/SearchField'
 import { type Key, useT } from '../../i18n/t'
@@ -62,6 +63,7 @@ export default function ProjectsPage() {
               <Link
                 key={filter.status}
                 className="chip"
+                onFocus={showWhole}
                 to={withFilter(params, 'status', filter.status)}
                 aria-current={filter.status === status ? 'true' : undefined}
                 replace
