@@ -408,6 +408,16 @@ int64_t pb_db_group_ms(const struct pb_db *db)
     return db->engine->group_ms;
 }
 
+int pb_db_numbering(struct pb_db *db, const char *table, int64_t *ret_last, struct pb_error *err)
+{
+    return db->engine->numbering(db, table, ret_last, err);
+}
+
+int pb_db_set_numbering(struct pb_db *db, const char *table, int64_t last, struct pb_error *err)
+{
+    return db->engine->set_numbering(db, table, last, err);
+}
+
 int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err)
 {
     return db->engine->checkpoint ? db->engine->checkpoint(db, restart, err) : 0;

@@ -79,6 +79,8 @@ struct pb_db_engine {
     int (*checkpoint)(struct pb_db *db, bool restart, struct pb_error *err);
     int (*wal_pages)(struct pb_db *db);
 
+    int (*numbering)(struct pb_db *db, const char *table, int64_t *ret_last, struct pb_error *err);
+    int (*set_numbering)(struct pb_db *db, const char *table, int64_t last, struct pb_error *err);
     int (*explain)(struct pb_rows *rows, struct pb_buf *ret_plan, struct pb_error *err);
     const char *(*type)(const char *token);
 };

@@ -446,6 +446,20 @@ static int join(struct pb_db *base, struct pb_error *err)
     return r;
 }
 
+static int numbering(struct pb_db *db, const char *table, int64_t *ret_last, struct pb_error *err)
+{
+    return pb_db_number(
+        db,
+        "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(?1, 'id')::regclass), 0)",
+        PB_VALUES(T(table)), ret_last, err);
+}
+
+static int set_numbering(struct pb_db *db, const char *table, int64_t last, struct pb_error *err)
+{
+    return pb_db_run(db, "SELECT setval(pg_get_serial_sequence(?1, 'id')::regclass, ?2)",
+                     PB_VALUES(T(table), I(last)), NULL, err);
+}
+
 /* COLLATE "C": SQLite's order, the same on every machine, whatever its language and its libc. */
 static const char *type(const char *token)
 {
@@ -493,6 +507,8 @@ const struct pb_db_engine PB_PG_ENGINE = {
     .lock_schema = lock_schema,
     .unlock_schema = unlock_schema,
     .join = join,
+    .numbering = numbering,
+    .set_numbering = set_numbering,
     .explain = pb_pg_explain,
     .type = type,
 };

@@ -15,6 +15,7 @@
 enum {
     REPLY_MS = 3000,
     RETRY_MS = 250,
+    CONNECT_MAX_MS = 10000,
     VERSION_MIN = 150000,
     TIMELINE_DIGITS = 8, /* how the name of a write-ahead log file begins */
 };
@@ -373,7 +374,8 @@ static void note_attempt(struct pb_pg *pg, bool succeeded, struct pb_error *err)
 struct pg_conn *pb_pg_connect(struct pb_pg *pg, enum pb_db_mode mode, bool insist, bool *warned,
                               struct pb_error *err)
 {
-    int64_t deadline = pb_clock_steady_ms() + pg->reply_ms; /* session set up included */
+    int64_t patience = pg->reply_ms < CONNECT_MAX_MS ? pg->reply_ms : CONNECT_MAX_MS;
+    int64_t deadline = pb_clock_steady_ms() + patience; /* session set up included */
     PGconn *conn;
 
     if (!insist && !may_try(pg, err))

@@ -113,6 +113,11 @@ unsigned pb_db_group_max(
     const struct pb_db *db); /* how many changes the engine likes in one commit */
 int64_t pb_db_group_ms(const struct pb_db *db);
 
+/* The highest @id a table ever gave; it does not give it again, even if that row is gone. */
+int pb_db_numbering(struct pb_db *db, const char *table, int64_t *ret_last,
+                    struct pb_error *err) PB_MUST_CHECK;
+int pb_db_set_numbering(struct pb_db *db, const char *table, int64_t last,
+                        struct pb_error *err) PB_MUST_CHECK;
 int pb_db_checkpoint(struct pb_db *db, bool restart, struct pb_error *err) PB_MUST_CHECK;
 int pb_db_wal_pages(struct pb_db *db);
 /* How the engine runs each statement this connection has used lately: "== <sql>" and its steps, a

@@ -420,6 +420,21 @@ static int wal_pages(struct pb_db *db)
     return of(db)->wal_pages;
 }
 
+static int numbering(struct pb_db *db, const char *table, int64_t *ret_last, struct pb_error *err)
+{
+    return pb_db_number(db, "SELECT seq FROM sqlite_sequence WHERE name = ?1", PB_VALUES(T(table)),
+                        ret_last, err);
+}
+
+static int set_numbering(struct pb_db *db, const char *table, int64_t last, struct pb_error *err)
+{
+    if (pb_db_run(db, "DELETE FROM sqlite_sequence WHERE name = ?1", PB_VALUES(T(table)), NULL,
+                  err) < 0)
+        return -1;
+    return pb_db_run(db, "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                     PB_VALUES(T(table), I(last)), NULL, err);
+}
+
 static int explain(struct pb_rows *rows, struct pb_buf *ret_plan, struct pb_error *err)
 {
     struct db *db = of(rows->db);
@@ -487,6 +502,8 @@ static const struct pb_db_engine ENGINE = {
     .settle = settle,
     .checkpoint = checkpoint,
     .wal_pages = wal_pages,
+    .numbering = numbering,
+    .set_numbering = set_numbering,
     .explain = explain,
     .type = type,
 };

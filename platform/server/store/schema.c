@@ -154,3 +154,21 @@ int pb_schema_apply(struct pb_db *db, const struct pb_migration *migrations, siz
     pb_db_patience(db, 0);
     return r;
 }
+
+int pb_schema_check(struct pb_db *db, const struct pb_migration *migrations, size_t count,
+                    struct pb_error *err)
+{
+    int64_t last = 0;
+
+    if (check_history(db, migrations, count, &last, err) < 0)
+        return err->code == PB_ERROR_INTERNAL /* no such table */
+                   ? pb_fail_reason(err, PB_ERROR_NOT_FOUND, "no_installation",
+                                    "there is no installation")
+                   : -1;
+    if (last != (int64_t)migrations[count - 1].number)
+        return pb_fail_reason(err, PB_ERROR_PRECONDITION, "schema_older",
+                              "the database was made by an older version (schema %lld, not %u): "
+                              "start this version on it once, that brings it up to date",
+                              (long long)last, migrations[count - 1].number);
+    return 0;
+}

@@ -35,5 +35,9 @@ extern const size_t PB_MIGRATION_COUNT;
 
 int pb_schema_apply(struct pb_db *db, const struct pb_migration *migrations, size_t count,
                     const char *app_version, int64_t now_ms, struct pb_error *err) PB_MUST_CHECK;
+/* Is it exactly this program's schema? NOT_FOUND, reason "no_installation"; PRECONDITION, reasons as
+ * above and "schema_older". */
+int pb_schema_check(struct pb_db *db, const struct pb_migration *migrations, size_t count,
+                    struct pb_error *err) PB_MUST_CHECK;
 
 #endif

@@ -23,9 +23,16 @@ void store_test_remove_dir(const char *dir)
     assert_ok(pb_fs_remove_tree(AT_FDCWD, dir, &err), &err);
 }
 
+static bool always_sqlite;
+
+void store_test_use_sqlite(bool always)
+{
+    always_sqlite = always;
+}
+
 bool store_test_on_postgres(void)
 {
-    return getenv("POPPO_TEST_POSTGRES") != NULL;
+    return !always_sqlite && getenv("POPPO_TEST_POSTGRES") != NULL;
 }
 
 /* One statement of the tests' own, outside of any schema. */
@@ -65,7 +72,7 @@ void store_place_remove(const struct store_place *place)
     char sql[64];
 
     store_test_remove_dir(place->dir);
-    if (!store_test_on_postgres())
+    if (!place->schema[0])
         return;
     snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", place->schema);
     tell_postgres(sql);
