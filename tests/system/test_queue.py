@@ -342,7 +342,11 @@ def chaos(seconds, seed):
             totals = server.ok("GET", "/api/queue")
             return totals["queued"] + totals["running"] + totals["waiting"] == 0
 
-        until("everything has ended", nothing_is_open, 120, 0.2)
+        try:
+            until("everything has ended", nothing_is_open, 60 + seconds, 0.2)
+        except AssertionError as late:
+            still = server.ok("GET", "/api/executions?status=queued,assigned,preparing,running,waiting_input,waiting_quota,cancelling&limit=20")["items"]
+            raise AssertionError(f"{late}; node {worker.thread.is_alive()}, {[(e['project']['id'], e['status'], e['queued_reason']) for e in still]}") from None
         worker.gone()
         assert kills > 0 and len(taken) > 20 and record["twice"] == []
         by_status = dict(server.sql("SELECT status, count(*) FROM executions GROUP BY status"))

@@ -112,6 +112,7 @@ export const sentences: Record<string, Key> = {
   work_item_not_found: 'error.not_found',
   node_not_found: 'error.not_found',
   user_not_found: 'error.not_found',
+  schedule_not_found: 'error.not_found',
   changed_meanwhile: 'error.stale',
 
   // projects and executions
@@ -127,6 +128,9 @@ export const sentences: Record<string, Key> = {
   not_now: 'error.conflict',
   duplicate: 'error.conflict',
   queue_full: 'error.queue_full',
+  schedule_exists: 'error.schedule_exists',
+  too_many_schedules: 'error.too_many_schedules',
+  issue_closed: 'error.issue_closed',
   agent_offline: 'error.agent_offline',
   agent_silent: 'error.agent_silent',
   agent_log: 'error.agent_log',

@@ -21,6 +21,11 @@ export type ProjectCreate = Schemas['ProjectCreate']
 export type ProjectUpdate = Schemas['ProjectUpdate']
 export type AgentState = Schemas['AgentState']
 
+export type Schedule = Schemas['Schedule']
+export type ScheduleCreate = Schemas['ScheduleCreate']
+export type ScheduleUpdate = Schemas['ScheduleUpdate']
+export type SchedulePreview = Schemas['SchedulePreview']
+
 export type CheckRow = Schemas['CheckRow']
 export type GithubCheck = Schemas['GithubCheck']
 export type GithubCheckRequest = Schemas['GithubCheckRequest']

@@ -1,5 +1,13 @@
 /** People, projects and executions for pictures and component tests; typed by the API's schema. */
-import type { Attempt, Execution, PlatformNode, Project, Remark, Stats } from '../../src/api/types'
+import type {
+  Attempt,
+  Execution,
+  PlatformNode,
+  Project,
+  Remark,
+  Schedule,
+  Stats,
+} from '../../src/api/types'
 
 export const now = Date.parse('2026-11-22T10:08:50.000Z')
 export const ago = (seconds: number, from = now) => new Date(from - seconds * 1000).toISOString()
@@ -150,6 +158,34 @@ export function makeExecution(part: Partial<Execution> & { projectId: string }):
     active_since: works ? started : null,
     updated_at: ago(2),
     ...rest,
+  }
+}
+
+export function makeSchedule(part: Partial<Schedule>): Schedule {
+  counter++
+  const next = [1, 2, 3, 4, 5].map((day) => ago(-86400 * day + 3600))
+  return {
+    id: `01JDSCHEDULE00000000000${String(counter).padStart(3, '0')}`,
+    project_id: 'payments-api',
+    name: '夜間の依存関係更新',
+    cron: '30 2 * * *',
+    time_zone: 'Asia/Tokyo',
+    enabled: true,
+    jitter_seconds: 600,
+    missed: 'run_once',
+    overlap: 'skip',
+    issue_number: null,
+    title: '依存関係を更新する',
+    prompt: '古い依存関係を更新して、テストを通してください。',
+    priority: 'normal',
+    next_at: next[0] ?? null,
+    next,
+    last: null,
+    created_by: 'medamap',
+    version: 1,
+    created_at: ago(86400 * 20),
+    updated_at: ago(86400 * 20),
+    ...part,
   }
 }
 
@@ -487,7 +523,34 @@ export function makeWorld() {
       }),
     ],
   }
-  return { projects, executions, nodes, stats, remarks }
+  const schedules = [
+    makeSchedule({
+      last: {
+        at: ago(86400 / 2),
+        result: 'started',
+        detail: null,
+        execution_id: executions[0]?.id ?? null,
+        execution_status: executions[0]?.status ?? null,
+      },
+    }),
+    makeSchedule({
+      name: '週次の棚卸し',
+      cron: '0 9 * * mon',
+      issue_number: 12,
+      title: null,
+      prompt: null,
+      enabled: false,
+      next_at: null,
+      last: {
+        at: ago(86400 * 6),
+        result: 'overlapped',
+        detail: '#41 is still running',
+        execution_id: null,
+        execution_status: null,
+      },
+    }),
+  ]
+  return { projects, executions, nodes, stats, remarks, schedules }
 }
 
 const logScript: [string, string][] = [

@@ -9,9 +9,10 @@ import type {
   GithubCheck,
   Me,
   Project,
+  Schedule,
   Session,
 } from '../../src/api/types'
-import { logLine, logText, makeExecution, makeProject, makeWorld } from './fixtures'
+import { logLine, logText, makeExecution, makeProject, makeSchedule, makeWorld } from './fixtures'
 
 export interface Call {
   method: string
@@ -136,6 +137,20 @@ export class StandIn {
       /^\/api\/projects\/([^/]+)\/executions$/,
       (call, id) => this.createExecution(call, id ?? ''),
     ],
+    [
+      'GET',
+      /^\/api\/projects\/([^/]+)\/schedules$/,
+      (_call, id) => ok({ items: this.world.schedules.filter((each) => each.project_id === id) }),
+    ],
+    [
+      'POST',
+      /^\/api\/projects\/([^/]+)\/schedules$/,
+      (call, id) => this.createSchedule(call, id ?? ''),
+    ],
+    ['PUT', /^\/api\/schedules\/([^/]+)$/, (call, id) => this.updateSchedule(call, id ?? '')],
+    ['DELETE', /^\/api\/schedules\/([^/]+)$/, (_call, id) => this.deleteSchedule(id ?? '')],
+    ['POST', /^\/api\/schedules\/([^/]+)\/run$/, (call, id) => this.runSchedule(call, id ?? '')],
+    ['POST', /^\/api\/checks\/schedule$/, (call) => this.previewSchedule(call)],
     ['POST', /^\/api\/checks\/github$/, (call) => this.checkGithub(call)],
     ['POST', /^\/api\/checks\/claude$/, (call) => this.checkClaude(call)],
     ['GET', /^\/api\/executions$/, (call) => this.listExecutions(call)],
@@ -310,6 +325,46 @@ export class StandIn {
     })
     this.world.executions.unshift(execution)
     return ok(execution, 201)
+  }
+
+  private createSchedule(call: Call, projectId: string): Answer {
+    const body = call.body as Partial<Schedule>
+    if (this.world.schedules.some((each) => each.name === body.name))
+      return problem(409, 'schedule_exists', 'There is one already', { field: 'name' })
+    const schedule = makeSchedule({ ...body, project_id: projectId })
+    this.world.schedules.push(schedule)
+    return ok(schedule, 201)
+  }
+
+  private updateSchedule(call: Call, id: string): Answer {
+    const schedule = this.world.schedules.find((each) => each.id === id)
+    if (!schedule) return this.one(undefined)
+    if (call.headers['if-match'] && call.headers['if-match'] !== `"${schedule.version}"`)
+      return problem(412, 'changed_meanwhile', 'Changed meanwhile')
+    Object.assign(schedule, call.body, { version: schedule.version + 1 })
+    schedule.next_at = schedule.enabled ? (schedule.next[0] ?? null) : null
+    return ok(schedule)
+  }
+
+  private deleteSchedule(id: string): Answer {
+    this.world.schedules = this.world.schedules.filter((each) => each.id !== id)
+    return { status: 204 }
+  }
+
+  private runSchedule(call: Call, id: string): Answer {
+    const schedule = this.world.schedules.find((each) => each.id === id)
+    if (!schedule) return this.one(undefined)
+    return this.createExecution(
+      { ...call, body: { title: schedule.title ?? undefined } },
+      schedule.project_id,
+    )
+  }
+
+  private previewSchedule(call: Call): Answer {
+    const { cron } = call.body as { cron: string }
+    if (cron.split(' ').length !== 5 && !cron.startsWith('@'))
+      return problem(400, 'invalid', 'Five fields are needed', { field: 'cron' })
+    return ok({ next: makeSchedule({}).next })
   }
 
   private cancel(id: string): Answer {

@@ -22,6 +22,7 @@ import './project.css'
 
 const AgentLog = lazy(() => import('./AgentLog'))
 const SettingsTab = lazy(() => import('./SettingsTab'))
+const SchedulesTab = lazy(() => import('../schedules/SchedulesTab'))
 const RunDialog = lazy(() => import('./RunDialog'))
 
 function Actions({ project }: { project: Project }) {
@@ -120,6 +121,7 @@ function Loaded({ project, tab }: { project: Project; tab: string | undefined })
         <NavLink to={base} end>
           {t('project.tab_overview')}
         </NavLink>
+        <NavLink to={`${base}/schedules`}>{t('project.tab_schedules')}</NavLink>
         <NavLink to={`${base}/agent`}>{t('project.tab_agent')}</NavLink>
         <NavLink to={`${base}/settings`}>
           <Settings size={14} aria-hidden="true" /> {t('project.tab_settings')}
@@ -127,6 +129,7 @@ function Loaded({ project, tab }: { project: Project; tab: string | undefined })
       </nav>
       <Suspense fallback={<SkeletonText lines={6} />}>
         {tab === undefined && <Overview project={project} />}
+        {tab === 'schedules' && <SchedulesTab key={project.id} project={project} />}
         {tab === 'agent' && <AgentLog project={project} />}
         {tab === 'settings' && (
           <SettingsTab key={project.id} project={project} readOnly={!manage} />
@@ -136,7 +139,7 @@ function Loaded({ project, tab }: { project: Project; tab: string | undefined })
   )
 }
 
-const tabs = [undefined, 'agent', 'settings']
+const tabs = [undefined, 'schedules', 'agent', 'settings']
 
 export default function ProjectPage() {
   const { id = '', tab } = useParams()
