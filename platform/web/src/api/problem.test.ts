@@ -49,10 +49,13 @@ const elsewhere = new Set([
   'github_unlabelled',
   'key_file_missing',
   'key_file_wrong',
+  'no_installation',
   'node_key',
   'schema_changed',
   'schema_newer',
+  'schema_older',
   'stale_fence',
+  'target_not_empty',
   'unknown_topic',
   'unwanted',
 ])
