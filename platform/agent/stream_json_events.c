@@ -323,7 +323,8 @@ static void on_result(struct pb_stream_json *stream, const struct pb_json *event
         pb_stream_say(stream, 'c', "", pb_json_text(event, "result", ""), WORDS);
     if (facts->first_error)
         pb_stream_say(stream, 'x', "", facts->first_error, RESULT_OF_TOOL);
-    pb_stream_sayf(stream, good ? 's' : 'x', "%s: %lld turns, %lld.%lld s, $%lld.%04lld",
+    pb_stream_sayf(stream, good ? 's' : 'x',
+                   "%s: %lld turns, %lld.%lld s, session so far $%lld.%04lld",
                    good                                                          ? "finished"
                    : facts->is_error && pb_text_equal(facts->subtype, "success") ? "failed"
                                                                                  : facts->subtype,

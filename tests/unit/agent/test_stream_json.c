@@ -74,7 +74,7 @@ TEST(a_whole_run_reads_like_a_log)
         "commit -q -m 'Fix the issue' && git log --oneline -1\n"
         "r a2a038d Fix the issue\n"
         "c I fixed the issue: added FIX.md and committed it.\n"
-        "s finished: 4 turns, 0.4 s, $0.0240\n");
+        "s finished: 4 turns, 0.4 s, session so far $0.0240\n");
     assert_true(facts->has_result && !facts->is_error);
     assert_string_equal(facts->subtype, "success");
     assert_string_equal(facts->session_id, "5725905b-a9f1-49df-b301-569b79cf931c");
