@@ -369,6 +369,9 @@ static int greet(struct serve *serve, struct pb_error *err)
     pb_log_info("platform", "version=%s data_dir=%s database=%s listening on %s", PB_VERSION,
                 serve->settings->data_dir, pb_store_name(serve->platform.store), url);
     r = pb_auth_setup_required(serve->platform.auth, &required, err);
+    if (r == 0 && !required)
+        (void)fprintf(stderr, "%s\n  PoppoBuilder Platform %s is ready: %s\n%s\n", RULE, PB_VERSION,
+                      url, RULE);
     if (r < 0 || !required)
         return r;
     pb_arena_init(&arena, 16 << 10);

@@ -172,7 +172,7 @@ json_member()
 demo_show()
 {
     say "demo: a stand-in of GitHub is at $(json_member "$1" github_url), a stand-in of Claude behind the platform; nothing leaves this machine"
-    say "demo: open the setup link below, make an account, and watch the project '$(json_member "$1" project)' work on the labelled issues of $(json_member "$1" repository)"
+    say "demo: open the link below (the first time: make an account) and watch the project '$(json_member "$1" project)' work on the labelled issues of $(json_member "$1" repository)"
     say "demo: for a project of your own: repository $(json_member "$1" second_repository)"
     say "demo:                            GitHub token $(json_member "$1" token)"
     say "demo:                            Claude API key $(json_member "$1" key)"
