@@ -118,21 +118,26 @@ setup_packages()
     can_be_root || packages_by_hand "$missing"
     as_root apt-get update -qq || die "apt-get update failed; as root, run: apt-get update, then start this again"
     missing=$(packages_missing "$@") # apt knows more now
-    say "installing them"
-    as_root apt-get install -y -qq --no-install-recommends $missing >"$work/apt.log" 2>&1 ||
-        { tail -20 "$work/apt.log" >&2; die "apt-get could not install them (the whole output is in $work/apt.log); as root, run: $(packages_command "$missing")"; }
+    say "installing them; this takes some minutes"
+    packages_install $missing
+}
+
+packages_install()
+{
+    as_root apt-get install -y -qq --no-install-recommends "$@" >"$work/apt.log" 2>&1 ||
+        { tail -20 "$work/apt.log" >&2; die "apt-get could not install them (the whole output is in $work/apt.log); as root, run: $(packages_command "$*")"; }
 }
 
 # PostgreSQL's package would start a server of its own, on this machine, at every boot. The tests start theirs.
 setup_test_packages()
 {
     local list=$here/tools/packages/test.txt conf=/etc/postgresql-common/createcluster.conf status=0
-    if package_installed postgresql || ! packages_missing "$list" | grep -qx postgresql; then
+    if package_installed postgresql || ! can_be_root; then
         setup_packages "$list"
         return
     fi
-    as_root apt-get update -qq
-    setup_package postgresql-common
+    as_root apt-get update -qq || die "apt-get update failed; as root, run: apt-get update, then start this again"
+    package_installed postgresql-common || packages_install postgresql-common
     as_root pg_conftool "$conf" set create_main_cluster off
     (setup_packages "$list") || status=$?
     as_root pg_conftool "$conf" remove create_main_cluster
