@@ -203,6 +203,7 @@ class Installation:
             "listen": f"127.0.0.1:{self.port}", "data_dir": self.data, "key_file": self.folder / "keys" / "master.key",
             "run_dir": self.folder / "run", "github_api_url": github.url, "github_git_url": github.url,
             "anthropic_base_url": messages.url, "claude_path": claude_path or claude(), "min_poll_interval": "200ms",
+            "retry_percent": 0,
             "uid_base": uids_of(self.port), "port_base": free_ports(), **settings,
         }
 
