@@ -28,7 +28,7 @@ def place(request, messages, tmp_path_factory):
     folder.chmod(0o755)
     github = GitHub(folder / "github", files=FILES)
     platform = Installation(github, messages, claude_path=rig.claude(request.param)).start().setup()
-    platform.project(max_concurrent=3)
+    platform.project(max_concurrent=3, retry_limit=0)  # how the CLI ends is looked at, not what the platform does then
     # The CLI's own patience with a failing API is minutes; two tries show the same.
     platform.api("PUT", "/api/projects/app/env", {"items": [{"key": "CLAUDE_CODE_MAX_RETRIES", "value": "1"}]})
     yield platform, github
@@ -77,8 +77,7 @@ TROUBLE = [
 def test_trouble_of_the_api_has_its_name(place, order, status, kind):
     done = run(place, order, "succeeded", "failed", "waiting_quota")
     if order.startswith("badsse") and "s claude 2.1.197" in text(place[0], done):
-        # That version gives up when words had been read before the break; the platform does not.
-        assert "attempt 1 ended: failed provider; it is tried again" in text(place[0], done)
+        status, kind = "failed", "provider"  # that version gives up when words had been read before the break
     assert (done["status"], (done["reason"] or {}).get("kind")) == (status, kind), text(place[0], done)
     assert status == "succeeded" or done["reason"]["detail"]
 
