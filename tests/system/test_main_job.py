@@ -19,11 +19,11 @@ def settled(github, number, label):
     until(f"issue {number} is labelled {label} with one comment", probe, 20)
 
 
-@pytest.mark.both_engines
 def pull_body(github):
     return github.repo["issues"][str(github.pulls()[-1]["number"])]["body"]
 
 
+@pytest.mark.both_engines
 def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(platform, github):
     platform.project()
     number = github.issue("Please write a note")
@@ -39,6 +39,8 @@ def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(pla
 
     github.comment(number, "Once more, please")
     again = platform.wait(2, "succeeded")
+    # The label alone may still be that of the first round.
+    until("the second round is told", lambda: "(round 2)" in github.comments(number)[0]["body"] and "(round 2)" in pull_body(github))
     settled(github, number, "done")
     assert again["trigger"] == "comment" and again["session_id"] == done["session_id"]
     assert github.git("show", f"{done['branch']}:notes/issue-{number}.md").splitlines() == ["Note of round 1", "Note of round 2"]
@@ -46,7 +48,7 @@ def test_a_labelled_issue_becomes_a_pull_request_and_a_reply_a_second_commit(pla
     assert github.git("rev-list", "--count", f"main..{done['branch']}") == "2"
     said, body = github.comments(number)[0]["body"], pull_body(github)
     for text in (said, body):
-        assert "(round 2)" in text and "> Once more, please" in text and f"/commit/{done['head_sha']}" in text
+        assert "> Once more, please" in text and f"/commit/{done['head_sha']}" in text
     assert "(round 1)" in said.split("<summary>Earlier: 1 · $")[1] and "(round 1)" in body.split("<summary>Earlier: 1 · $")[1]
     checked = body.split("### What was checked\n\n")[1].split("\n\n###")[0]
     assert checked == "`git diff --stat` shows that no other file changed."

@@ -154,7 +154,8 @@ def test_the_primary_dies_under_load_and_nothing_acknowledged_is_lost(plug):
             seen = len(refused)
             until("the API refuses", lambda seen=seen: len(refused) > seen)
             assert server.call("GET", "/healthz").status == 200
-            is_refused_well(server.call("GET", "/readyz"))
+            unready = until("the platform is not ready", lambda: (answer := server.call("GET", "/readyz")).status != 200 and answer)
+            is_refused_well(unready)
             is_refused_well(server.api("GET", "/api/projects"))
             plug.start()
             until("the platform is ready by itself", lambda: server.call("GET", "/readyz").status == 200)

@@ -245,6 +245,7 @@ def test_a_log_has_a_limit():
             node.lines(start, 4 + len(TEXTS) + n * 500, *["x" * 50] * 500)
         node.expect("log_ack", seq=4 + len(TEXTS) + 5000)  # dropped lines are acknowledged
         end(server, node, start)
+        until("the end is said", lambda: server.api("GET", f"/api/executions/{id}/log?tail=1").text.endswith("ended: succeeded\n"))
         tail = server.api("GET", f"/api/executions/{id}/log?tail=2")
         assert int(tail.headers["X-Log-Dropped"]) > 3000 and int(tail.headers["X-Log-Bytes"]) < 66000
         assert [line.split(" ", 2)[2][:36] for line in tail.text.splitlines()] == ["this log has reached its limit of 64", "attempt 1 ended: succeeded"]
@@ -257,7 +258,8 @@ def test_below_the_floor_lines_wait_and_everything_else_goes_on():
         before = server.api("GET", f"{path}/raw").body
         server.stop()
         server.settings["disk_floor"] = "8000000g"
-        server.start()
+        server.start(ready=False)
+        assert server.call("GET", "/readyz").status == 503
         node = server.node()
         node.hello(projects=["app"])
         node.runner(attempts=[{**ref(start), "state": "running", "next_line": 4 + len(TEXTS), "finished": False}])
