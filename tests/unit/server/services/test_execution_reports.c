@@ -122,6 +122,33 @@ TEST(a_quota_window_continues_by_itself)
     assert_true(queue_world_load(id)->resume);
 }
 
+TEST(a_window_opens_when_the_provider_says_and_never_at_once)
+{
+    static const struct {
+        int64_t resume_in, opens_in;
+    } CASES[] = {{3600 * 1000, 3600 * 1000},
+                 {-1000, 10 * 1000},
+                 {30LL * 24 * 3600 * 1000, 24 * 3600 * 1000}};
+    int64_t now = pb_clock_wall_ms();
+
+    queue_world_project("site", 10, NULL);
+    skip_to(now);
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        const char *id = queue_world_enqueue("site", (struct pb_enqueue){.title = "T"});
+        struct pb_attempt_claim claim;
+
+        assert_int_equal(queue_world_look(), 1);
+        claim = queue_world_claim(id);
+        assert_ok(pb_execution_finished(&queue_world.platform, &claim,
+                                        &(struct pb_attempt_outcome){.outcome = "waiting_quota",
+                                                                     .resume_at_ms =
+                                                                         now + CASES[i].resume_in},
+                                        &queue_world.err),
+                  &queue_world.err);
+        assert_int_equal(queue_world_load(id)->available_at, now + CASES[i].opens_in);
+    }
+}
+
 /* --- lost --------------------------------------------------------------------------------------------------- */
 
 static void lose(const char *id)
@@ -231,6 +258,7 @@ int main(void)
         IN_WORLD(who_does_not_want_to_wait_for_the_next_try_need_not),
         IN_WORLD(a_refusal_is_tried_again_when_its_kind_passes),
         IN_WORLD(a_quota_window_continues_by_itself),
+        IN_WORLD(a_window_opens_when_the_provider_says_and_never_at_once),
         IN_WORLD(an_attempt_lost_too_often_fails),
         IN_WORLD(what_nobody_took_is_offered_for_ever),
         IN_WORLD(a_cancelling_that_nobody_confirms_is_over_in_time),
