@@ -12,7 +12,7 @@ import type { Me } from '../api/types'
 import { ErrorNotice, Spinner } from '../design/feedback'
 import { useT } from '../i18n/t'
 import { showLanguage } from './language'
-import { Shell } from './Shell'
+import { Brand, Shell } from './Shell'
 import { type Store, useAppSelector } from './store'
 import { onSignOutElsewhere } from './tabs'
 
@@ -25,14 +25,17 @@ const retryMs = 3000
 function Splash({ error, onRetry }: { error: unknown; onRetry: () => void }) {
   const t = useT()
   return (
-    <main className="empty">
+    <main className="splash">
       {error === null ? (
         <>
           <Spinner size={24} />
           <span className="visually-hidden">{t('state.loading')}</span>
         </>
       ) : (
-        <ErrorNotice error={error} title={t('gate.unreachable')} onRetry={onRetry} />
+        <>
+          <Brand />
+          <ErrorNotice error={error} title={t('gate.unreachable')} onRetry={onRetry} />
+        </>
       )}
     </main>
   )

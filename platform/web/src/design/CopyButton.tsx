@@ -2,6 +2,7 @@ import { Check, Copy } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { useT } from '../i18n/t'
 import { IconButton } from './Button'
+import { toastError } from './toast'
 
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const t = useT()
@@ -15,7 +16,9 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     <>
       <IconButton
         label={label}
-        onClick={() => void navigator.clipboard.writeText(text).then(() => setDone(true))}
+        onClick={() =>
+          void navigator.clipboard.writeText(text).then(() => setDone(true), toastError)
+        }
       >
         {done ? <Check size={15} /> : <Copy size={15} />}
       </IconButton>

@@ -63,14 +63,14 @@ export function Toasts() {
     () => toasts,
   )
   return (
-    <section className="toasts" aria-label={tr('toast.region')}>
+    <section className="toasts" aria-label={tr('toast.region')} aria-live="polite">
       {shown.map((item) => (
         // biome-ignore lint/a11y/noStaticElementInteractions: only holds the timer while it is read
         <div
           key={item.id}
           className="toast"
           data-tone={item.tone}
-          role={item.tone === 'fail' ? 'alert' : 'status'}
+          role={item.tone === 'fail' ? 'alert' : undefined}
           onMouseEnter={() => clearTimeout(timers.get(item.id))}
           onMouseLeave={() => item.tone === 'ok' && leaveLater(item.id)}
         >
