@@ -37,7 +37,11 @@ function Figure(props: {
   return (
     <div className="card figure" data-tone={props.look?.tone}>
       {props.to ? (
-        <Link className="figure-label" to={props.to}>
+        <Link
+          className="figure-label"
+          to={props.to}
+          aria-label={props.value && `${props.label}: ${props.value}`}
+        >
           {head}
         </Link>
       ) : (

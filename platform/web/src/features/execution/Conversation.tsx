@@ -62,7 +62,7 @@ export function Conversation({ id }: { id: string }) {
       <div className="card-body">
         {currentData.next_cursor && <p className="muted">{t('conversation.earlier')}</p>}
         <ol className="thread" aria-live="polite">
-          {currentData.items.toReversed().map((remark) => (
+          {[...currentData.items].reverse().map((remark) => (
             <Said key={remark.number} remark={remark} />
           ))}
         </ol>
