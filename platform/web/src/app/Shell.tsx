@@ -21,7 +21,7 @@ import { Link, NavLink, useLocation, useNavigate } from 'react-router'
 import { logout, signedOut } from '../api/session'
 import { useGetStatsQuery } from '../api/system'
 import { IconButton } from '../design/Button'
-import { SkeletonText } from '../design/feedback'
+import { SkeletonPage } from '../design/feedback'
 import { useNow } from '../design/Time'
 import { toastError } from '../design/toast'
 import { formatAbsolute, formatNumber } from '../i18n/format'
@@ -436,13 +436,7 @@ export function Shell() {
       <main id="main" ref={main} tabIndex={-1}>
         <OfflineBanner />
         <ErrorBoundary resetKey={location.pathname}>
-          <Suspense
-            fallback={
-              <div className="page">
-                <SkeletonText lines={5} />
-              </div>
-            }
-          >
+          <Suspense fallback={<SkeletonPage />}>
             <Pages />
           </Suspense>
         </ErrorBoundary>

@@ -96,17 +96,18 @@ export function Empty(props: {
 
 const widths = ['72%', '54%', '63%', '48%', '68%']
 
-/** Rows of the final height while a table's first page loads. */
-export function SkeletonRows({ rows, columns }: { rows: number; columns: number }) {
+/** Rows of the final height while a table's first page loads; `columns`: how many, or their classes. */
+export function SkeletonRows(props: { rows: number; columns: number | string[] }) {
   const t = useT()
+  const columns = typeof props.columns === 'number' ? Array(props.columns).fill('') : props.columns
   return (
     <>
-      {Array.from({ length: rows }, (_, row) => (
+      {Array.from({ length: props.rows }, (_, row) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: rows without identity
         <tr key={row} aria-hidden={row > 0 || undefined}>
-          {Array.from({ length: columns }, (_, column) => (
+          {columns.map((name, column) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: cells without identity
-            <td key={column}>
+            <td key={column} className={name || undefined}>
               <span
                 className="skeleton"
                 style={{ width: widths[(row + column) % widths.length] }}
@@ -119,6 +120,29 @@ export function SkeletonRows({ rows, columns }: { rows: number; columns: number 
         </tr>
       ))}
     </>
+  )
+}
+
+/** A page before its data: its heading and cards in their places. */
+export function SkeletonPage({ title }: { title?: string }) {
+  const t = useT()
+  return (
+    <div className="page">
+      {title && <h1 className="visually-hidden">{title}</h1>}
+      <span className="visually-hidden">{t('state.loading')}</span>
+      <div className="skeleton-head">
+        <span className="skeleton" />
+        <span className="skeleton" />
+      </div>
+      <span className="skeleton skeleton-tabs" />
+      <div className="columns">
+        <div className="column">
+          <span className="skeleton skeleton-card" />
+          <span className="skeleton skeleton-card" />
+        </div>
+        <span className="skeleton skeleton-card" />
+      </div>
+    </div>
   )
 }
 

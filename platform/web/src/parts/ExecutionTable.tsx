@@ -93,6 +93,8 @@ function Row({ execution, project }: { execution: Execution; project: boolean })
   )
 }
 
+const skeleton = ['', 'cell-title', '', 'wide-only roomy', '', '', 'wide-only roomiest', '', '']
+
 export function ExecutionTable(props: {
   items: Execution[] | undefined
   loading: boolean
@@ -113,7 +115,9 @@ export function ExecutionTable(props: {
         <thead>
           <tr>
             <th scope="col">{t('execution.status')}</th>
-            <th scope="col">{t('execution.what')}</th>
+            <th scope="col" className="cell-title">
+              {t('execution.what')}
+            </th>
             {project && <th scope="col">{t('execution.project')}</th>}
             <th scope="col" className="roomy">
               {t('execution.trigger')}
@@ -139,7 +143,10 @@ export function ExecutionTable(props: {
               <Row key={execution.id} execution={execution} project={project} />
             ))
           ) : (
-            <SkeletonRows rows={6} columns={project ? 9 : 8} />
+            <SkeletonRows
+              rows={6}
+              columns={project ? skeleton : skeleton.filter((_name, i) => i !== 2)}
+            />
           )}
         </tbody>
       </table>

@@ -74,7 +74,9 @@ export function ProjectTable(props: { items: Project[] | undefined; refreshing?:
         <thead>
           <tr>
             <th scope="col">{t('projects.status')}</th>
-            <th scope="col">{t('projects.project')}</th>
+            <th scope="col" className="cell-title">
+              {t('projects.project')}
+            </th>
             <th scope="col" className="num">
               {t('status.running')}
             </th>
@@ -99,7 +101,7 @@ export function ProjectTable(props: { items: Project[] | undefined; refreshing?:
           {props.items ? (
             props.items.map((project) => <Row key={project.id} project={project} />)
           ) : (
-            <SkeletonRows rows={5} columns={8} />
+            <SkeletonRows rows={5} columns={['', 'cell-title', '', '', '', '', '', '']} />
           )}
         </tbody>
       </table>

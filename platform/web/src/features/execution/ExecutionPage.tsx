@@ -12,7 +12,7 @@ import type { Execution } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
 import { Button } from '../../design/Button'
 import { ExternalLink } from '../../design/ExternalLink'
-import { ErrorNotice, SkeletonText } from '../../design/feedback'
+import { ErrorNotice, SkeletonPage, SkeletonText } from '../../design/feedback'
 import { Card, Facts, Page, useTitle } from '../../design/Page'
 import { ExecutionBadge, executionLook, isFinal, StatusText } from '../../design/Status'
 import { AbsoluteTime, Worked } from '../../design/Time'
@@ -235,13 +235,7 @@ export default function ExecutionPage() {
       </div>
     )
   }
-  if (!execution)
-    return (
-      <div className="page">
-        <h1 className="visually-hidden">{t('executions.title')}</h1>
-        <SkeletonText lines={6} />
-      </div>
-    )
+  if (!execution) return <SkeletonPage title={t('executions.title')} />
   if (tab === undefined) {
     const target = hash.startsWith('#L') ? 'log' : first
     return target ? <Navigate to={`/executions/${id}/${target}${hash}`} replace /> : null

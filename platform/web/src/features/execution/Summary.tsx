@@ -204,7 +204,9 @@ function Attempts({ execution }: { execution: Execution }) {
           <thead>
             <tr>
               <th scope="col">{t('attempt.number')}</th>
-              <th scope="col">{t('attempt.outcome')}</th>
+              <th scope="col" className="cell-title">
+                {t('attempt.outcome')}
+              </th>
               <th scope="col">{t('execution.node')}</th>
               <th scope="col">{t('execution.started')}</th>
               <th scope="col" className="num">

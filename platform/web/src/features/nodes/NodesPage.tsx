@@ -124,7 +124,9 @@ export default function NodesPage() {
               <thead>
                 <tr>
                   <th scope="col">{t('projects.status')}</th>
-                  <th scope="col">{t('nodes.node')}</th>
+                  <th scope="col" className="cell-title">
+                    {t('nodes.node')}
+                  </th>
                   <th scope="col">{t('nodes.isolation')}</th>
                   <th scope="col" className="num">
                     {t('nodes.agents')}
@@ -147,7 +149,7 @@ export default function NodesPage() {
                 {list.data ? (
                   list.data.items.map((node) => <Row key={node.id} node={node} />)
                 ) : (
-                  <SkeletonRows rows={2} columns={8} />
+                  <SkeletonRows rows={2} columns={['', 'cell-title', '', '', '', '', '', '']} />
                 )}
               </tbody>
             </table>

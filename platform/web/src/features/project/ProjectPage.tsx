@@ -8,7 +8,7 @@ import type { Project } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
 import { Button } from '../../design/Button'
 import { ExternalLink } from '../../design/ExternalLink'
-import { ErrorNotice, SkeletonText } from '../../design/feedback'
+import { ErrorNotice, SkeletonPage, SkeletonText } from '../../design/feedback'
 import { Page, useTitle } from '../../design/Page'
 import { Badge, projectLook } from '../../design/Status'
 import { toast, toastError } from '../../design/toast'
@@ -156,13 +156,7 @@ export default function ProjectPage() {
       </div>
     )
   }
-  if (!project)
-    return (
-      <div className="page">
-        <h1 className="visually-hidden">{t('projects.title')}</h1>
-        <SkeletonText lines={6} />
-      </div>
-    )
+  if (!project) return <SkeletonPage title={t('projects.title')} />
   if (project.status === 'deleted')
     return (
       <div className="page">
