@@ -77,7 +77,8 @@ def test_a_pause_of_the_queue_survives_kill_9(server, node):
     shown = server.ok("POST", "/api/queue/pause", {"note": "moving house"})
     assert shown["paused"] and shown["pause"]["by"] == "admin" and shown["pause"]["note"] == "moving house"
     run = server.run()
-    waits_for(server, run, "queue_paused")
+    reason = waits_for(server, run, "queue_paused")
+    assert reason["en"].endswith(" (moving house)") and reason["ja"].endswith("（moving house）")
     server.kill()
     server.start().login()
     again = server.node()

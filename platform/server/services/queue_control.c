@@ -16,7 +16,7 @@
 
 #define PAUSE_KEY "queue_pause" /* {"by","note","at"}; there is none while the queue runs */
 
-enum { ARENA_MAX = 1 << 20, PAUSE_MAX = 4096 };
+enum { PAUSE_MAX = 4096 };
 
 static int read_pause(struct pb_db *db, struct pb_arena *arena, const char **ret_pause,
                       struct pb_error *err)
@@ -24,18 +24,23 @@ static int read_pause(struct pb_db *db, struct pb_arena *arena, const char **ret
     return pb_setting_get(db, arena, PAUSE_KEY, ret_pause, err);
 }
 
-int pb_queue_is_paused(struct pb_db *db, bool *ret_paused, struct pb_error *err)
+int pb_queue_pause_note(struct pb_db *db, struct pb_arena *arena, const char **ret_note,
+                        struct pb_error *err)
 {
-    struct pb_arena arena;
+    struct pb_json *json;
     const char *pause;
-    int r;
 
-    pb_arena_init(&arena, ARENA_MAX);
-    r = read_pause(db, &arena, &pause, err);
-    if (r == 0)
-        *ret_paused = pause != NULL;
-    pb_arena_release(&arena);
-    return r;
+    if (read_pause(db, arena, &pause, err) < 0)
+        return -1;
+    *ret_note = NULL;
+    if (!pause)
+        return 0;
+    json = pb_json_parse(pause, strlen(pause), err);
+    if (!json)
+        return pb_fail_in(err, PAUSE_KEY);
+    *ret_note = pb_arena_text(arena, pb_json_text(json, "note", ""));
+    pb_json_free(json);
+    return *ret_note ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
 }
 
 /* --- changing ------------------------------------------------------------------------------------------------ */

@@ -5,8 +5,6 @@
 #ifndef PB_SERVER_SERVICES_QUEUE_CONTROL_H
 #define PB_SERVER_SERVICES_QUEUE_CONTROL_H
 
-#include <stdbool.h>
-
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -16,7 +14,9 @@
 struct pb_platform;
 struct pb_principal;
 
-int pb_queue_is_paused(struct pb_db *db, bool *ret_paused, struct pb_error *err) PB_MUST_CHECK;
+/* What is said about the pause, in the arena ("" = nothing); NULL while the queue runs. */
+int pb_queue_pause_note(struct pb_db *db, struct pb_arena *arena, const char **ret_note,
+                        struct pb_error *err) PB_MUST_CHECK;
 
 /* While paused nothing starts; what runs goes on, what comes (of schedules, too) is queued. Twice is success. */
 int pb_queue_pause(struct pb_platform *platform, const char *note, const struct pb_principal *who,

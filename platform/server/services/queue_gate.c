@@ -102,7 +102,7 @@ int pb_queue_world_read(struct pb_platform *platform, struct pb_db *db, struct p
 {
     struct pb_queue_world world = {.platform = platform, .now_ms = now_ms};
 
-    if (pb_queue_is_paused(db, &world.is_paused, err) < 0 ||
+    if (pb_queue_pause_note(db, arena, &world.pause, err) < 0 ||
         pb_queue_limit_list(db, arena, &world.limits, err) < 0 ||
         count_active(db, arena, &world, err) < 0)
         return -1;
@@ -157,8 +157,7 @@ static int node_room(struct pb_queue_world *world, const char *node_id, const ch
 int pb_queue_gate_of(struct pb_queue_world *world, const struct pb_queue_project *project,
                      struct pb_queue_gate *ret_gate, struct pb_error *err)
 {
-    struct pb_queue_gate gate = {.why = world->is_paused ? "queue_paused"
-                                                         : by_status(project->status)};
+    struct pb_queue_gate gate = {.why = world->pause ? "queue_paused" : by_status(project->status)};
     int64_t opens;
 
     if (gate.why)
@@ -226,10 +225,23 @@ static bool is_closed(const struct pb_queue_gate *gate)
            strcmp(gate->why, "node_full") != 0;
 }
 
+/* Who paused the queue may have said why. */
+static int put_note(struct explaining *e, const struct pb_queued_reason *reason,
+                    struct pb_queued_reason *ret_says, struct pb_error *err)
+{
+    *ret_says = *reason;
+    if (strcmp(reason->code, "queue_paused") != 0 || !e->world.pause || !*e->world.pause)
+        return 0;
+    ret_says->en = pb_arena_format(e->arena, "%s (%s)", reason->en, e->world.pause);
+    ret_says->ja = pb_arena_format(e->arena, "%s（%s）", reason->ja, e->world.pause);
+    return ret_says->en && ret_says->ja ? 0 : pb_fail(err, PB_ERROR_LIMITED, "too much to explain");
+}
+
 static int explain(struct explaining *e, struct pb_execution *execution, struct pb_error *err)
 {
     struct pb_waiting *waiting = pb_arena_alloc(e->arena, sizeof(*waiting));
     const struct pb_queued_reason *reason;
+    struct pb_queued_reason says;
     struct looked *looked;
     int64_t ahead = 0;
     bool own;
@@ -246,10 +258,12 @@ static int explain(struct explaining *e, struct pb_execution *execution, struct 
                                                       : "starting");
     if (!reason)
         return 0; /* of a newer version: nothing is better than a guess */
+    if (put_note(e, reason, &says, err) < 0)
+        return -1;
     *waiting = (struct pb_waiting){
-        .code = reason->code,
-        .en = reason->en,
-        .ja = reason->ja,
+        .code = says.code,
+        .en = says.en,
+        .ja = says.ja,
         .until = own ? execution->available_at : looked->gate.until,
         .position = execution->queued_reason || ahead == AHEAD_MOST ? 0 : ahead + 1,
         .queued = looked->queued,

@@ -25,7 +25,7 @@ struct pb_platform;
 struct pb_queue_world {
     struct pb_platform *platform;
     int64_t now_ms;
-    bool is_paused;
+    const char *pause; /* what is said about it; NULL = the queue runs */
     struct pb_queue_limits limits;
     struct pb_queue_tally *tally; /* what works now; NULL when there are no limits */
     struct pb_node_list nodes;    /* read only when there are limits */

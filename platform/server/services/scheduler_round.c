@@ -367,15 +367,15 @@ static int claim(struct pb_round *round, struct pb_db *db, struct start *start,
 static int write_round(struct pb_db *db, void *arg, struct pb_error *err)
 {
     struct pb_round *round = arg;
-    bool is_paused;
+    const char *pause;
 
     pb_arena_release(&round->claims);
     pb_arena_init(&round->claims, ARENA_MAX);
-    if (pb_queue_is_paused(db, &is_paused, err) < 0)
+    if (pb_queue_pause_note(db, &round->claims, &pause, err) < 0)
         return -1;
     for (size_t i = 0; i < round->start_count; i++) {
         round->starts[i].claimed = NULL;
-        if (!is_paused && claim(round, db, &round->starts[i], err) < 0)
+        if (!pause && claim(round, db, &round->starts[i], err) < 0)
             return -1;
     }
     for (size_t i = 0; i < round->hold_count; i++)
