@@ -39,6 +39,10 @@ static const struct {
     [PB_CLI_REGEX] = {"--search is a regular expression", "--search を正規表現として扱います"},
     [PB_CLI_CASE] = {"upper and lower case differ in --search",
                      "--search で大文字と小文字を区別します"},
+    [PB_CLI_PRIORITY] = {"critical, high, normal or low", "critical・high・normal・low のいずれか"},
+    [PB_CLI_DEADLINE] = {"by when it should be done: 2026-12-01T18:00:00Z; or none",
+                         "いつまでに終えるか。例: 2026-12-01T18:00:00+09:00。none で取り消し"},
+    [PB_CLI_NOW] = {"do not wait for the next try", "次の再試行を待たずに始めます"},
     [PB_CLI_JSON] = {"print what the API said", "API の応答をそのまま表示します"},
     [PB_CLI_HELP] = {"this help", "このヘルプ"},
 };

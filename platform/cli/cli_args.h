@@ -27,6 +27,9 @@
     X(SEARCH, "search", 0, "TEXT")                   \
     X(REGEX, "regex", 0, NULL)                       \
     X(CASE, "case", 0, NULL)                         \
+    X(PRIORITY, "priority", 0, "PRIORITY")           \
+    X(DEADLINE, "deadline", 0, "TIME")               \
+    X(NOW, "now", 0, NULL)                           \
     X(JSON, "json", 0, NULL)                         \
     X(HELP, "help", 'h', NULL)
 

@@ -9,7 +9,8 @@
 
 enum { PAIR_COLUMN = 14 };
 
-#define LIST (PB_CLI_BIT(LIMIT) | PB_CLI_BIT(JSON))
+#define LIST    (PB_CLI_BIT(LIMIT) | PB_CLI_BIT(JSON))
+#define URGENCY (PB_CLI_BIT(PRIORITY) | PB_CLI_BIT(DEADLINE))
 
 const struct pb_cli_command PB_CLI_COMMANDS[] = {
     {"login", NULL, "", 0, 0, PB_CLI_BIT(URL) | PB_CLI_BIT(USERNAME) | PB_CLI_BIT(ALLOW_PLAIN_HTTP),
@@ -22,6 +23,9 @@ const struct pb_cli_command PB_CLI_COMMANDS[] = {
      "one project and how it is doing", "プロジェクトの状態と設定を表示します"},
     {"projects", "start", "PROJECT", 1, 1, PB_CLI_BIT(JSON), pb_poppo_projects_act,
      "look for work again", "プロジェクトを開始します"},
+    {"projects", "pause", "PROJECT", 1, 1, PB_CLI_BIT(JSON), pb_poppo_projects_act,
+     "start nothing new; what runs goes on",
+     "新しい実行を始めないようにします（実行中のものは続きます）"},
     {"projects", "stop", "PROJECT", 1, 1, PB_CLI_BIT(JSON), pb_poppo_projects_act,
      "look for no more work; what runs is cancelled",
      "プロジェクトを停止します（実行中のものは中止されます）"},
@@ -32,14 +36,33 @@ const struct pb_cli_command PB_CLI_COMMANDS[] = {
      pb_poppo_executions_list, "the newest executions", "実行を新しい順に一覧します"},
     {"executions", "show", "EXECUTION", 1, 1, PB_CLI_BIT(JSON), pb_poppo_executions_show,
      "one execution and its result", "実行の内容と結果を表示します"},
+    {"executions", "change", "EXECUTION", 1, 1, URGENCY | PB_CLI_BIT(NOW) | PB_CLI_BIT(JSON),
+     pb_poppo_executions_change, "how urgent a queued one is",
+     "待機中の実行の優先度や期限を変更します"},
     {"logs", NULL, "EXECUTION", 1, 1,
      PB_CLI_BIT(FOLLOW) | PB_CLI_BIT(TAIL) | PB_CLI_BIT(TIMES) | PB_CLI_BIT(SEARCH) |
          PB_CLI_BIT(REGEX) | PB_CLI_BIT(CASE) | PB_CLI_BIT(JSON),
      pb_poppo_logs, "what it wrote", "実行のログを表示します"},
-    {"run", NULL, "PROJECT ISSUE", 2, 2, PB_CLI_BIT(FOLLOW) | PB_CLI_BIT(TIMES) | PB_CLI_BIT(JSON),
-     pb_poppo_run, "let the agent work on an issue now", "Issue の作業を今すぐ依頼します"},
+    {"run", NULL, "PROJECT ISSUE", 2, 2,
+     URGENCY | PB_CLI_BIT(FOLLOW) | PB_CLI_BIT(TIMES) | PB_CLI_BIT(JSON), pb_poppo_run,
+     "let the agent work on an issue now", "Issue の作業を今すぐ依頼します"},
     {"cancel", NULL, "EXECUTION", 1, 1, PB_CLI_BIT(JSON), pb_poppo_cancel, "end an execution",
      "実行を中止します"},
+    {"queue", "show", "", 0, 0, PB_CLI_BIT(JSON), pb_poppo_queue_show,
+     "the queue of all projects together", "全プロジェクトのキューの状態を表示します"},
+    {"queue", "pause", "[NOTE]", 0, 1, PB_CLI_BIT(JSON), pb_poppo_queue_pause,
+     "start nothing new in any project; what runs goes on",
+     "すべてのプロジェクトで新しい実行を始めないようにします"},
+    {"queue", "resume", "", 0, 0, PB_CLI_BIT(JSON), pb_poppo_queue_resume, "go on after a pause",
+     "キューを再開します"},
+    {"schedules", "list", "PROJECT", 1, 1, PB_CLI_BIT(JSON), pb_poppo_schedules_list,
+     "what starts by itself, and when", "プロジェクトのスケジュールを一覧します"},
+    {"schedules", "run", "PROJECT SCHEDULE", 2, 2, PB_CLI_BIT(JSON), pb_poppo_schedules_run,
+     "run it now, besides when it is due", "スケジュールの作業を今すぐ依頼します"},
+    {"schedules", "on", "PROJECT SCHEDULE", 2, 2, PB_CLI_BIT(JSON), pb_poppo_schedules_switch,
+     "switch it on", "スケジュールをオンにします"},
+    {"schedules", "off", "PROJECT SCHEDULE", 2, 2, PB_CLI_BIT(JSON), pb_poppo_schedules_switch,
+     "switch it off", "スケジュールをオフにします"},
     {"nodes", "list", "", 0, 0, PB_CLI_BIT(JSON), pb_poppo_nodes_list,
      "the machines that run projects", "ノードを一覧します"},
     {"version", NULL, "", 0, 0, 0, pb_poppo_version, "version of this command",
@@ -124,7 +147,7 @@ static void put_overview(struct pb_buf *buf)
 
         pb_buf_init(&left, 256);
         put_usage(&left, row);
-        pb_buf_format(buf, "  %-32s  %s\n", pb_buf_string(&left), pb_say(row->en, row->ja));
+        pb_buf_format(buf, "  %-36s  %s\n", pb_buf_string(&left), pb_say(row->en, row->ja));
         pb_buf_release(&left);
     }
     pb_buf_text(buf, pb_say("\nEXECUTION is PROJECT#NUMBER (sample-app#7) or an id.\n"

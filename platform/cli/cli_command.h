@@ -74,13 +74,20 @@ int pb_poppo_logout(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_projects_list(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_projects_show(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_projects_act(struct pb_cli *cli,
-                          struct pb_error *err); /* start, stop, restart: the verb */
+                          struct pb_error *err); /* start, pause, stop, restart: the verb */
 int pb_poppo_executions_list(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_executions_show(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_executions_change(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_run(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_cancel(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_logs(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_log_search(struct pb_cli *cli, const char *id, struct pb_error *err);
+int pb_poppo_queue_show(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_queue_pause(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_queue_resume(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_schedules_list(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_schedules_run(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_schedules_switch(struct pb_cli *cli, struct pb_error *err); /* on, off: the verb */
 int pb_poppo_nodes_list(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_version(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_help(struct pb_cli *cli, struct pb_error *err);
@@ -90,6 +97,18 @@ int pb_poppo_help(struct pb_cli *cli, struct pb_error *err);
 /* "01J8…" or "PROJECT#NUMBER" → id, in the arena. */
 int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret_id,
                           struct pb_error *err) PB_MUST_CHECK;
+/* "/api/executions/ID[/verb]" of the first word; the answer as pb_cli_send(). */
+int pb_poppo_execution_send(struct pb_cli *cli, const char *method, const char *verb,
+                            const char *body, struct pb_json **ret_json,
+                            struct pb_error *err) PB_MUST_CHECK;
+/* "app#7", in the arena */
+const char *pb_poppo_execution_name(struct pb_arena *arena, const struct pb_json *execution);
+/* Prints "app#7: queued". */
+int pb_poppo_execution_say(struct pb_cli *cli, const struct pb_json *execution,
+                           struct pb_error *err) PB_MUST_CHECK;
+/* What is said about it, in the reader's language: of {en, ja, …}. NULL = nothing. */
+const char *pb_poppo_sentence(const struct pb_json *value);
+
 struct pb_poppo_follow {
     const char *id;
     bool follow;

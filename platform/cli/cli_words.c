@@ -66,6 +66,32 @@ static const struct word TRIGGERS[] = {
     {"webhook", "webhook", "Webhook"}, {NULL, NULL, NULL},
 };
 
+static const struct word PRIORITIES[] = {
+    {"critical", "critical", "最優先"},
+    {"high", "high", "高"},
+    {"normal", "normal", "通常"},
+    {"low", "low", "低"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word LIMITS[] = {
+    {"user", "person", "ユーザー"},
+    {"label", "label", "ラベル"},
+    {"node", "node", "ノード"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word SCHEDULES[] = {
+    {"started", "started", "開始しました"},
+    {"waiting", "waits for the last run to end", "前回の実行が終わるのを待っています"},
+    {"overlapped", "left out: the last run went on", "前回の実行が続いていたため見送りました"},
+    {"missed", "left out: the platform was down", "プラットフォームが停止していたため見送りました"},
+    {"retrying", "tries again: the issue could not be read",
+     "Issue を読み取れないため再試行しています"},
+    {"failed", "could not start", "開始できませんでした"},
+    {NULL, NULL, NULL},
+};
+
 static bool is_japanese;
 
 void pb_cli_words_init(void)
@@ -129,4 +155,19 @@ const char *pb_cli_node_words(const char *status)
 const char *pb_cli_trigger_words(const char *trigger)
 {
     return find(TRIGGERS, trigger);
+}
+
+const char *pb_cli_priority_words(const char *priority)
+{
+    return find(PRIORITIES, priority);
+}
+
+const char *pb_cli_limit_words(const char *kind)
+{
+    return find(LIMITS, kind);
+}
+
+const char *pb_cli_schedule_words(const char *result)
+{
+    return find(SCHEDULES, result);
 }

@@ -22,5 +22,8 @@ const char *pb_cli_health_words(const char *health);
 const char *pb_cli_agent_words(const char *state);
 const char *pb_cli_node_words(const char *status);
 const char *pb_cli_trigger_words(const char *trigger);
+const char *pb_cli_priority_words(const char *priority);
+const char *pb_cli_limit_words(const char *kind);
+const char *pb_cli_schedule_words(const char *result);
 
 #endif

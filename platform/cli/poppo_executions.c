@@ -1,4 +1,4 @@
-/* poppo executions …, poppo run, poppo cancel */
+/* poppo executions list, poppo executions show */
 #include <string.h>
 
 #include "base/clock.h"
@@ -111,7 +111,7 @@ int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret
 
 /* --- list ------------------------------------------------------------------------------------- */
 
-static const char *name_of(struct pb_arena *arena, const struct pb_json *execution)
+const char *pb_poppo_execution_name(struct pb_arena *arena, const struct pb_json *execution)
 {
     const char *name =
         pb_arena_format(arena, "%s#%lld", pb_json_text(pb_json_get(execution, "project"), "id", ""),
@@ -124,7 +124,7 @@ static const char *show_name(struct pb_arena *arena, const struct pb_json *execu
                              const char *name)
 {
     (void)name; /* it is made of two members */
-    return name_of(arena, execution);
+    return pb_poppo_execution_name(arena, execution);
 }
 
 static const char *show_issue(struct pb_arena *arena, const struct pb_json *execution,
@@ -180,22 +180,42 @@ int pb_poppo_executions_list(struct pb_cli *cli, struct pb_error *err)
 
 /* --- one -------------------------------------------------------------------------------------- */
 
-/* What is said about it, in the reader's language: a member holding {en, ja, …}. */
-static const char *sentence(const struct pb_json *value)
+const char *pb_poppo_sentence(const struct pb_json *value)
 {
     return pb_json_text(value, pb_say("en", "ja"), NULL);
+}
+
+/* Why it waits, until when, and how many go first. */
+static void put_waiting(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *waiting)
+{
+    pb_cli_put_pair(text, pb_say("Waits for", "待機の理由"), pb_poppo_sentence(waiting));
+    pb_cli_put_pair(text, pb_say("Until", "再開予定"),
+                    pb_cli_time(&cli->arena, pb_json_text(waiting, "until", NULL)));
+    if (pb_json_int(waiting, "position", 0) > 0)
+        pb_cli_put_pair(text, pb_say("Place", "順番"),
+                        pb_arena_format(&cli->arena,
+                                        pb_say("%lld; %lld are queued in the project",
+                                               "%lld 番目（プロジェクト内の待機は %lld 件）"),
+                                        (long long)pb_json_int(waiting, "position", 0),
+                                        (long long)pb_json_int(waiting, "queued", 0)));
+}
+
+static void put_urgency(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *execution)
+{
+    pb_cli_put_pair(text, pb_say("Priority", "優先度"),
+                    pb_cli_priority_words(pb_json_text(execution, "priority", NULL)));
+    pb_cli_put_pair(text, pb_say("Deadline", "期限"),
+                    pb_cli_time(&cli->arena, pb_json_text(execution, "deadline_at", NULL)));
 }
 
 static void put_reason(struct pb_buf *text, const struct pb_json *execution)
 {
     const struct pb_json *reason = pb_json_get(execution, "reason");
 
-    pb_cli_put_pair(text, pb_say("Waits for", "待機の理由"),
-                    sentence(pb_json_get(execution, "queued_reason")));
-    pb_cli_put_pair(text, pb_say("Reason", "理由"), sentence(reason));
+    pb_cli_put_pair(text, pb_say("Reason", "理由"), pb_poppo_sentence(reason));
     pb_cli_put_pair(text, pb_say("Detail", "詳細"), pb_json_text(reason, "detail", NULL));
     pb_cli_put_pair(text, pb_say("What now", "次にすること"),
-                    sentence(pb_json_get(reason, "next")));
+                    pb_poppo_sentence(pb_json_get(reason, "next")));
 }
 
 static void put_result(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *execution)
@@ -247,13 +267,16 @@ static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct 
     const char *trigger = pb_json_text(execution, "trigger", NULL);
     const char *by = pb_json_text(execution, "requested_by", "");
 
-    pb_cli_put_pair(text, pb_say("Execution", "実行"), name_of(&cli->arena, execution));
+    pb_cli_put_pair(text, pb_say("Execution", "実行"),
+                    pb_poppo_execution_name(&cli->arena, execution));
     pb_cli_put_pair(text, "ID", pb_json_text(execution, "id", ""));
     pb_cli_put_pair(text, pb_say("Title", "タイトル"), pb_json_text(execution, "title", ""));
     pb_cli_put_pair(text, "Issue", pb_json_text(execution, "issue_url", NULL));
     pb_cli_put_pair(text, pb_say("Status", "状態"),
                     pb_cli_status_words(pb_json_text(execution, "status", NULL)));
+    put_waiting(cli, text, pb_json_get(execution, "queued_reason"));
     put_reason(text, execution);
+    put_urgency(cli, text, execution);
     pb_cli_put_pair(text, pb_say("Asked by", "依頼者"),
                     pb_arena_format(&cli->arena, *by ? "%s (%s)" : "%s%s",
                                     *by ? by : pb_cli_trigger_words(trigger),
@@ -271,9 +294,8 @@ static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct 
     put_block(text, pb_say("Summary", "要約"), pb_json_text(execution, "summary", NULL));
 }
 
-/* "/api/executions/ID[/verb]" of the first word. */
-static int call(struct pb_cli *cli, const char *method, const char *verb, struct pb_json **ret_json,
-                struct pb_error *err)
+int pb_poppo_execution_send(struct pb_cli *cli, const char *method, const char *verb,
+                            const char *body, struct pb_json **ret_json, struct pb_error *err)
 {
     const char *id;
     const char *path;
@@ -283,7 +305,7 @@ static int call(struct pb_cli *cli, const char *method, const char *verb, struct
     path = pb_arena_format(&cli->arena, "/api/executions/%s%s", id, verb);
     if (!path)
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    return pb_cli_send(cli, method, path, NULL, ret_json, err) < 0
+    return pb_cli_send(cli, method, path, body, ret_json, err) < 0
                ? pb_fail_in(err, "%s", cli->args.words[0])
                : 0;
 }
@@ -292,7 +314,7 @@ int pb_poppo_executions_show(struct pb_cli *cli, struct pb_error *err)
 {
     struct pb_json *execution = NULL;
     struct pb_buf text;
-    int r = call(cli, "GET", "", &execution, err);
+    int r = pb_poppo_execution_send(cli, "GET", "", NULL, &execution, err);
 
     pb_buf_init(&text, OUTPUT_MAX);
     if (r == 0 && execution) {
@@ -302,111 +324,4 @@ int pb_poppo_executions_show(struct pb_cli *cli, struct pb_error *err)
     pb_buf_release(&text);
     pb_json_free(execution);
     return r;
-}
-
-static int say_status(struct pb_cli *cli, const struct pb_json *execution, struct pb_error *err)
-{
-    struct pb_buf text;
-    int r;
-
-    pb_buf_init(&text, PATH_BYTES);
-    pb_buf_format(&text, "%s: %s\n", name_of(&cli->arena, execution),
-                  pb_cli_status_words(pb_json_text(execution, "status", NULL)));
-    r = pb_cli_print(cli, &text, err);
-    pb_buf_release(&text);
-    return r;
-}
-
-int pb_poppo_cancel(struct pb_cli *cli, struct pb_error *err)
-{
-    struct pb_json *execution = NULL;
-    int r = call(cli, "POST", "/cancel", &execution, err);
-
-    if (r == 0 && execution)
-        r = say_status(cli, execution, err);
-    pb_json_free(execution);
-    return r;
-}
-
-/* --- run -------------------------------------------------------------------------------------- */
-
-/* The answer is shown or printed; its id is kept for following. */
-static int enqueue(struct pb_cli *cli, const char **ret_id, struct pb_error *err)
-{
-    struct pb_http_answer answer;
-    struct pb_json *execution = NULL;
-    struct pb_buf path;
-    struct pb_buf body;
-    uint64_t issue;
-    int r = -1;
-
-    pb_buf_init(&path, PATH_BYTES);
-    pb_buf_init(&body, PATH_BYTES);
-    if (!pb_parse_u64(cli->args.words[1] + (cli->args.words[1][0] == '#'), INT32_MAX, &issue)) {
-        (void)pb_fail_reason(err, PB_ERROR_INVALID, "usage",
-                             pb_say("'%s' is no issue number", "'%s' は Issue 番号ではありません"),
-                             cli->args.words[1]);
-        goto out;
-    }
-    pb_buf_text(&path, "/api/projects/");
-    pb_cli_put_encoded(&path, cli->args.words[0]);
-    pb_buf_text(&path, "/executions");
-    pb_buf_format(&body, "{\"issue_number\":%llu}", (unsigned long long)issue);
-    if (pb_cli_api_call(cli->api, "POST", pb_buf_string(&path), pb_buf_string(&body), &cli->arena,
-                        &answer, err) == 0)
-        execution = pb_cli_api_json(&answer, err);
-    if (!execution)
-        goto out;
-    *ret_id = pb_arena_text(&cli->arena, pb_json_text(execution, "id", ""));
-    if (!pb_cli_args_has(&cli->args, PB_CLI_JSON))
-        r = say_status(cli, execution, err);
-    else if (fprintf(cli->out, "%s\n", answer.body) < 0)
-        (void)pb_cli_fail_output(err);
-    else
-        r = 0;
-out:
-    pb_json_free(execution);
-    pb_buf_release(&path);
-    pb_buf_release(&body);
-    return r;
-}
-
-/* Not succeeding is a failure of `poppo run --follow`: scripts go on only after a success. */
-static int judge(struct pb_cli *cli, const char *id, struct pb_error *err)
-{
-    const char *path = pb_arena_format(&cli->arena, "/api/executions/%s", id);
-    struct pb_http_answer answer;
-    struct pb_json *execution;
-    const char *status;
-    const char *why;
-    int r = 0;
-
-    if (!path)
-        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    if (pb_cli_api_call(cli->api, "GET", path, NULL, &cli->arena, &answer, err) < 0)
-        return -1;
-    execution = pb_cli_api_json(&answer, err);
-    if (!execution)
-        return -1;
-    status = pb_json_text(execution, "status", "");
-    why = sentence(pb_json_get(execution, "reason"));
-    if (!pb_text_equal(status, "succeeded"))
-        r = pb_fail_reason(err, PB_ERROR_UNPROCESSABLE, "execution_not_succeeded", "%s: %s%s%s",
-                           name_of(&cli->arena, execution), pb_cli_status_words(status),
-                           why ? ": " : "", why ? why : "");
-    pb_json_free(execution);
-    return r;
-}
-
-int pb_poppo_run(struct pb_cli *cli, struct pb_error *err)
-{
-    const char *id = NULL;
-
-    if (enqueue(cli, &id, err) < 0)
-        return -1;
-    if (!pb_cli_args_has(&cli->args, PB_CLI_FOLLOW))
-        return 0;
-    if (pb_poppo_follow(cli, &(struct pb_poppo_follow){.id = id, .follow = true}, err) < 0)
-        return -1;
-    return judge(cli, id, err);
 }

@@ -163,6 +163,45 @@ def test_a_run_is_cancelled(cli, platform, github):
     assert "cancelled" in cli("cancel", name)  # twice is fine
 
 
+def test_the_queue_pauses_and_what_waits_says_why_and_how_urgent_it_is(cli, platform, github):
+    assert "paused by admin" in cli("queue", "pause", "New disks")
+    try:
+        assert "Note          New disks" in cli("queue")
+        name = cli("run", "app", github.issue("First", labels=()), "--priority", "low").split(":")[0]
+        other = cli("run", "app", github.issue("Second", labels=()), "--deadline", "2026-12-01T18:00:00+09:00").split(":")[0]
+        shown = cli("executions", "show", name)
+        assert "paused" in shown and "New disks" in shown and "Priority      low" in shown
+        assert "Deadline      2026-12-01 09:00:00 UTC" in cli("executions", "show", other)
+        assert f"{name}: queued" in cli("executions", "change", name, "--priority", "critical")
+        assert "優先度        最優先" in cli("executions", "show", name, language="ja_JP.UTF-8")
+        cli("executions", "change", other, "--deadline", "none")
+        assert "Deadline" not in cli("executions", "show", other)
+        cli("executions", "change", name, "--priority", "urgent", code=1)
+        assert "priority" in cli.errors
+        cli("executions", "change", name, code=2)
+    finally:
+        assert "open" in cli("queue", "resume")
+    for waiting in (name, other):
+        platform.wait(int(waiting.split("#")[1]), "succeeded")
+    assert "paused" in cli("projects", "pause", "app")
+    assert "active" in cli("projects", "start", "app")
+
+
+def test_schedules_are_listed_run_and_switched(cli, platform, github):
+    wish = {"name": "every night", "cron": "30 2 * * *", "time_zone": "Asia/Tokyo", "issue_number": github.issue("Tidy up", labels=())}
+    made = platform.api("POST", "/api/projects/app/schedules", wish)
+    assert re.search(r"^every night +on +30 2 \* \* \* +Asia/Tokyo +\d{4}-\d\d-\d\d 17:30:00 UTC", cli("schedules", "list", "app"), re.M)
+    name = re.match(r"(app#\d+): queued\n", cli("schedules", "run", "app", "every night"))[1]
+    assert "schedule" in cli("executions", "show", name)
+    platform.wait(int(name.split("#")[1]), "succeeded")
+    assert cli("schedules", "off", "app", "every night") == "every night: off\n"
+    assert not platform.api("GET", f"/api/schedules/{made['id']}")["enabled"]
+    assert "17:30:00 UTC" in cli("schedules", "on", "app", made["id"])
+    cli("schedules", "run", "app", "every day", code=1)
+    assert "every day" in cli.errors
+    platform.api("DELETE", f"/api/schedules/{made['id']}")
+
+
 def test_what_is_over_is_not_cancelled(cli, github):
     name = cli("run", "app", github.issue("A note", labels=()), "-f").split(":")[0]
     cli("cancel", name, code=1)

@@ -3,7 +3,10 @@
 
 #include "cli/cli_words.h"
 #include "model/execution.h"
+#include "model/priority.h"
 #include "model/project.h"
+#include "model/queue_limit.h"
+#include "model/schedule.h"
 #include "pb_test.h"
 
 static void use(const char *all, const char *messages, const char *lang)
@@ -44,8 +47,8 @@ static bool is_ascii(const char *text)
 static void assert_has_words(const struct pb_names *names, const char *(*words)(const char *))
 {
     for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->names[i], "api") != 0 && strcmp(names->names[i], "webhook") != 0 &&
-            is_ascii(words(names->names[i])))
+        if (names->names[i][0] && strcmp(names->names[i], "api") != 0 &&
+            strcmp(names->names[i], "webhook") != 0 && is_ascii(words(names->names[i])))
             fail_msg("no Japanese word for '%s'", names->names[i]);
 }
 
@@ -57,6 +60,10 @@ TEST(every_name_of_the_model_has_words)
     assert_has_words(&PB_PROJECT_HEALTH_NAMES, pb_cli_health_words);
     assert_has_words(&PB_AGENT_STATE_NAMES, pb_cli_agent_words);
     assert_has_words(&PB_TRIGGER_NAMES, pb_cli_trigger_words);
+    assert_has_words(&PB_QUEUE_LIMIT_NAMES, pb_cli_limit_words);
+    assert_has_words(&PB_SCHEDULE_RESULT_NAMES, pb_cli_schedule_words);
+    for (int priority = PB_PRIORITY_LOW; priority <= PB_PRIORITY_CRITICAL; priority++)
+        assert_false(is_ascii(pb_cli_priority_words(pb_priority_name(priority))));
 }
 
 TEST(an_unknown_name_stands_for_itself)
