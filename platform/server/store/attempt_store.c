@@ -113,22 +113,21 @@ int pb_attempt_save(struct pb_db *db, const struct pb_attempt *attempt, struct p
 {
     struct pb_value values[COLUMNS_MAX] = {T(attempt->execution_id), I(attempt->number),
                                            I(attempt->fence)};
-    int64_t changed = 0;
+    struct pb_error otherwise;
     struct pb_buf sql;
     int r;
 
+    (void)pb_fail_reason(&otherwise, PB_ERROR_CONFLICT, "stale_fence",
+                         "attempt %s.%lld is not at fence %lld", attempt->execution_id,
+                         (long long)attempt->number, (long long)attempt->fence);
     pb_columns_values(&CHANGING_COLUMNS, attempt, values + 3);
     pb_buf_init(&sql, SQL_MAX);
     pb_buf_text(&sql, "UPDATE attempts SET ");
     pb_sql_assign(&sql, &CHANGING_COLUMNS, 4);
     pb_buf_text(&sql, " WHERE execution_id = ?1 AND number = ?2 AND fence = ?3");
-    r = pb_db_run(db, pb_buf_string(&sql), &(struct pb_values){values, CHANGING_COLUMNS.count + 3},
-                  &changed, err);
+    r = pb_db_run_one(db, pb_buf_string(&sql),
+                      &(struct pb_values){values, CHANGING_COLUMNS.count + 3}, &otherwise, err);
     pb_buf_release(&sql);
-    if (r == 0 && changed == 0)
-        return pb_fail_reason(err, PB_ERROR_CONFLICT, "stale_fence",
-                              "attempt %s.%lld is not at fence %lld", attempt->execution_id,
-                              (long long)attempt->number, (long long)attempt->fence);
     return r;
 }
 

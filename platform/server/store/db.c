@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "server/store/db_engine.h"
 
+enum { SQL_MAX = 256 << 10 };
+
 /* --- databases ---------------------------------------------------------------------------------- */
 
 bool pb_database_is_address(const char *text)
@@ -55,6 +57,7 @@ void pb_db_close(struct pb_db *db)
 {
     if (!db)
         return;
+    db->is_closing = true;
     for (size_t i = 0; i < PB_DB_STATEMENTS; i++) {
         if (!db->statements[i])
             continue;
@@ -225,8 +228,8 @@ void pb_rows_end(struct pb_rows *rows)
     tell_if_slow(rows->db, rows->sql, rows->took_us);
 }
 
-int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
-              int64_t *ret_changed, struct pb_error *err)
+static int run(struct pb_db *db, const char *sql, const struct pb_values *values,
+               int64_t *ret_changed, const struct pb_error *otherwise, struct pb_error *err)
 {
     struct pb_rows *rows;
     int r;
@@ -238,10 +241,33 @@ int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
         return spoil(db, err);
     rows->is_running = true;
     rows->took_us = -now_us(db);
-    r = db->engine->run(rows, values, ret_changed, err);
+    r = db->engine->run(rows, values, ret_changed, otherwise, err);
     rows->took_us += now_us(db);
     pb_rows_end(rows);
     return r < 0 ? spoil(db, err) : 0;
+}
+
+int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
+              int64_t *ret_changed, struct pb_error *err)
+{
+    return run(db, sql, values, ret_changed, NULL, err);
+}
+
+int pb_db_run_one(struct pb_db *db, const char *sql, const struct pb_values *values,
+                  const struct pb_error *otherwise, struct pb_error *err)
+{
+    struct pb_buf text;
+    int r;
+
+    if (!db->engine->one_before)
+        return run(db, sql, values, NULL, otherwise, err);
+    pb_buf_init(&text, SQL_MAX);
+    pb_buf_text(&text, db->engine->one_before);
+    pb_buf_text(&text, sql);
+    pb_buf_text(&text, db->engine->one_after);
+    r = run(db, pb_buf_string(&text), values, NULL, otherwise, err);
+    pb_buf_release(&text);
+    return r;
 }
 
 int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err)
@@ -396,6 +422,11 @@ void pb_db_unlock_schema(struct pb_db *db)
 int pb_db_join(struct pb_db *db, struct pb_error *err)
 {
     return db->engine->join ? db->engine->join(db, err) : 0;
+}
+
+int pb_db_claim(struct pb_db *db, struct pb_error *err)
+{
+    return db->engine->claim ? db->engine->claim(db, err) : 0;
 }
 
 unsigned pb_db_group_max(const struct pb_db *db)

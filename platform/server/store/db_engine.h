@@ -28,7 +28,8 @@ struct pb_db {
     uint64_t clock;
     int64_t patience_ms; /* for one answer; 0 = the database's */
     bool is_open;        /* between begin and commit or rollback */
-    bool is_spoiled;     /* a statement failed since; nothing but undoing works */
+    bool is_closing;
+    bool is_spoiled; /* a statement failed since; nothing but undoing works */
     struct pb_error why;
 };
 
@@ -54,9 +55,12 @@ struct pb_db_engine {
     int (*start)(struct pb_rows *rows, const struct pb_values *values, struct pb_error *err);
     int (*next)(struct pb_rows *rows, struct pb_error *err);
     void (*end)(struct pb_rows *rows);
-    /* Without rows. ret_changed NULL: nobody waits for it, its failure may come with a later call. */
+    /* Without rows. ret_changed NULL: nobody waits for it, its failure may come with a later call.
+     * `otherwise` (may be NULL): the failure if no row was touched. */
     int (*run)(struct pb_rows *rows, const struct pb_values *values, int64_t *ret_changed,
-               struct pb_error *err);
+               const struct pb_error *otherwise, struct pb_error *err);
+    /* What stands around a statement that must touch a row; NULL where nothing needs to. */
+    const char *one_before, *one_after;
     int (*script)(struct pb_db *db, const char *sql, struct pb_error *err);
 
     int (*column_count)(struct pb_rows *rows);
@@ -76,6 +80,7 @@ struct pb_db_engine {
     int (*lock_schema)(struct pb_db *db, struct pb_error *err);
     void (*unlock_schema)(struct pb_db *db);
     int (*join)(struct pb_db *db, struct pb_error *err);
+    int (*claim)(struct pb_db *db, struct pb_error *err);
     int (*checkpoint)(struct pb_db *db, bool restart, struct pb_error *err);
     int (*wal_pages)(struct pb_db *db);
 

@@ -22,7 +22,12 @@ enum {
     DAY_MS = 24 * 60 * 60 * 1000,
 };
 
-#define SCHEMA_LOCK "1886352496" /* "popp": any number will do that others do not take */
+/* Any numbers will do that others do not take. Whoever joined shares the second one until its connection
+ * ends: so a copy of the database, which wants it alone, finds out that it is in use. One database may
+ * hold several installations, each in a schema of its own. */
+#define SCHEMA_LOCK "1886352496" /* "popp" */
+#define USE_LOCK \
+    "1886352501 * 4294967296 + current_schema()::regnamespace::oid::bigint" /* "popu" */
 
 static struct pb_pg_db *of(struct pb_db *db)
 {
@@ -42,12 +47,19 @@ static int64_t deadline_of(const struct pb_pg_db *db)
 
 /* --- the connection ------------------------------------------------------------------------------- */
 
+static void forget_pending(struct pb_pg_db *db)
+{
+    for (size_t i = 0; i < db->pending_count; i++)
+        free(db->pending[i].otherwise);
+    db->pending_count = 0;
+}
+
 /* What was prepared or under way on it is gone; an open change was never committed. */
 void pb_pg_lose(struct pb_pg_db *db)
 {
     PQfinish(db->conn);
     db->conn = NULL;
-    db->pending_count = 0;
+    forget_pending(db);
     db->in_transaction = false;
 }
 
@@ -89,6 +101,7 @@ static int take_place(struct pb_pg_db *db, struct pb_error *err)
     pb_buf_format(
         &sql,
         "SET lock_timeout = %lld; "
+        "SELECT pg_advisory_lock_shared(" USE_LOCK "); "
         "PREPARE turn (bigint, bigint, bigint) AS WITH turn AS (UPDATE store_writers "
         "SET token = $1, at = $2 WHERE writer = '%s' AND epoch = $3 AND "
         "pg_advisory_xact_lock('store_writers'::regclass::oid::bigint) IS NOT NULL RETURNING 1) "
@@ -167,6 +180,13 @@ static void note_prepared(struct pb_pg_pending *pending, bool succeeded)
         pending->rows->state = succeeded ? PB_PG_READY : PB_PG_NEW;
 }
 
+static bool has_divided_by_zero(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return state && strcmp(state, "22012") == 0;
+}
+
 /* One answer to what was sent as number `index`. The first refusal counts, the rest follow from it. */
 static int take_answer(struct pb_pg_db *db, size_t index, PGresult *result, int so_far,
                        struct pb_error *err)
@@ -178,16 +198,17 @@ static int take_answer(struct pb_pg_db *db, size_t index, PGresult *result, int 
         return so_far;
     if (status == PGRES_PIPELINE_ABORTED)
         return pb_fail(err, PB_ERROR_INTERNAL, "database: refused without a reason");
-    return pb_pg_fail(result, err);
+    if (!db->pending[index].otherwise || !has_divided_by_zero(result))
+        return pb_pg_fail(result, err);
+    *err = *db->pending[index].otherwise;
+    return -1;
 }
 
 /* A later connection of ours took its place: this one can change nothing any more. */
 static bool has_lost_turn(const struct pb_pg_db *db, size_t index, const PGresult *result)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-    return index < db->pending_count && db->pending[index].kind == PB_PG_TURN && state &&
-           strcmp(state, "22012") == 0;
+    return index < db->pending_count && db->pending[index].kind == PB_PG_TURN &&
+           has_divided_by_zero(result);
 }
 
 /* Answers up to the mark that was sent behind everything. */
@@ -245,7 +266,7 @@ int pb_pg_collect(struct pb_pg_db *db, PGresult **ret_last, struct pb_error *err
         if (db->pending[i].rows && db->pending[i].rows->state == PB_PG_SENT)
             db->pending[i].rows->state = PB_PG_NEW;
     }
-    db->pending_count = 0;
+    forget_pending(db);
     db->used_at = pb_clock_steady_ms();
     if (is_gone)
         pb_pg_lose(db);
@@ -264,7 +285,7 @@ int pb_pg_note_sent(struct pb_pg_db *db, int sent, struct pb_pg_rows *rows, enum
         pb_pg_lose(db);
         return pb_pg_fail_lost(err);
     }
-    db->pending[db->pending_count++] = (struct pb_pg_pending){rows, kind};
+    db->pending[db->pending_count++] = (struct pb_pg_pending){rows, kind, NULL};
     return 0;
 }
 
@@ -446,6 +467,18 @@ static int join(struct pb_db *base, struct pb_error *err)
     return r;
 }
 
+/* The connections of a server that has just stopped take a moment to end. */
+static int claim(struct pb_db *db, struct pb_error *err)
+{
+    if (pb_db_script(db, "SET lock_timeout = 2000; SELECT pg_advisory_lock(" USE_LOCK ")", err) ==
+        0)
+        return 0;
+    if (strcmp(err->reason, "busy") != 0)
+        return -1;
+    return pb_fail_reason(err, PB_ERROR_CONFLICT, "database_in_use",
+                          "a platform is connected to it: stop the platform first");
+}
+
 static int numbering(struct pb_db *db, const char *table, int64_t *ret_last, struct pb_error *err)
 {
     return pb_db_number(
@@ -483,6 +516,8 @@ static const char *type(const char *token)
 const struct pb_db_engine PB_PG_ENGINE = {
     .group_max = 64, /* more parts of one change than this cost every reader */
     .group_ms = 20,
+    .one_before = "WITH one AS (",
+    .one_after = " RETURNING 1) SELECT 1 / count(*) FROM one",
     .forget = pb_pg_forget,
     .open = open_connection,
     .close = close_connection,
@@ -507,6 +542,7 @@ const struct pb_db_engine PB_PG_ENGINE = {
     .lock_schema = lock_schema,
     .unlock_schema = unlock_schema,
     .join = join,
+    .claim = claim,
     .numbering = numbering,
     .set_numbering = set_numbering,
     .explain = pb_pg_explain,

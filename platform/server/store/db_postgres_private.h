@@ -106,6 +106,7 @@ enum pb_pg_kind { PB_PG_RUN, PB_PG_PREPARE, PB_PG_TURN };
 struct pb_pg_pending {
     struct pb_pg_rows *rows; /* NULL: nobody's */
     enum pb_pg_kind kind;
+    struct pb_error *otherwise; /* owned; NULL = any number of rows will do */
 };
 
 struct pb_pg_db {
@@ -149,7 +150,7 @@ int pb_pg_start(struct pb_rows *rows, const struct pb_values *values, struct pb_
 int pb_pg_next(struct pb_rows *rows, struct pb_error *err);
 void pb_pg_end(struct pb_rows *rows);
 int pb_pg_run(struct pb_rows *rows, const struct pb_values *values, int64_t *ret_changed,
-              struct pb_error *err);
+              const struct pb_error *otherwise, struct pb_error *err);
 int pb_pg_column_count(struct pb_rows *rows);
 const char *pb_pg_column_name(struct pb_rows *rows, int column);
 enum pb_value_kind pb_pg_kind(struct pb_rows *rows, int column);

@@ -94,7 +94,7 @@ static void forget_name(struct pb_pg_db *db, struct pb_pg_rows *rows)
     struct pb_error ignored;
     char sql[64];
 
-    if (!db->conn || !is_known(db, rows) || db->base.is_spoiled ||
+    if (!db->conn || db->base.is_closing || !is_known(db, rows) || db->base.is_spoiled ||
         db->pending_count > PB_PG_PENDING_MAX - 4)
         return;
     (void)snprintf(sql, sizeof(sql), "DEALLOCATE %s", rows->name);
@@ -261,19 +261,41 @@ void pb_pg_end(struct pb_rows *base)
     rows->result = NULL;
 }
 
+/* Nobody waits for it: the next one who does is told. */
+static int send_along(struct pb_pg_db *db, struct pb_pg_rows *rows, const struct pb_values *values,
+                      const struct pb_error *otherwise, struct pb_error *err)
+{
+    struct pb_error *kept = otherwise ? malloc(sizeof(*kept)) : NULL;
+
+    if (otherwise && !kept)
+        return pb_fail(err, PB_ERROR_LIMITED, "no memory");
+    if (send_statement(db, rows, values, err) < 0) {
+        free(kept);
+        return -1;
+    }
+    if (kept)
+        *kept = *otherwise;
+    db->pending[db->pending_count - 1].otherwise = kept;
+    return 0;
+}
+
 int pb_pg_run(struct pb_rows *base, const struct pb_values *values, int64_t *ret_changed,
-              struct pb_error *err)
+              const struct pb_error *otherwise, struct pb_error *err)
 {
     struct pb_pg_rows *rows = rows_of(base);
     struct pb_pg_db *db = of(base->db);
 
-    if (db->in_transaction && !ret_changed)
-        return send_statement(db, rows, values, err);
-    if (ask(rows, values, &rows->result, err) < 0)
-        return -1;
-    if (ret_changed)
+    if (ret_changed) {
+        if (ask(rows, values, &rows->result, err) < 0)
+            return -1;
         *ret_changed = strtoll(PQcmdTuples(rows->result), NULL, 10);
-    return 0;
+        return 0;
+    }
+    if (!db->in_transaction && pb_pg_ensure(db, err) < 0)
+        return -1;
+    if (send_along(db, rows, values, otherwise, err) < 0)
+        return -1;
+    return db->in_transaction ? 0 : pb_pg_collect(db, NULL, err);
 }
 
 /* --- columns -------------------------------------------------------------------------------------- */

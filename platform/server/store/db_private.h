@@ -67,6 +67,10 @@ struct pb_rows; /* one running statement; at most a few at a time */
  * whether it can succeed, or let it do nothing ON CONFLICT, instead of going on after it failed. */
 int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
               int64_t *ret_changed, struct pb_error *err) PB_MUST_CHECK;
+/* An UPDATE or DELETE that must touch a row: if it touches none it fails with `otherwise`. Inside a change
+ * that, too, may come from a later call. */
+int pb_db_run_one(struct pb_db *db, const char *sql, const struct pb_values *values,
+                  const struct pb_error *otherwise, struct pb_error *err) PB_MUST_CHECK;
 /* Several statements without parameters, as in migrations. */
 int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err) PB_MUST_CHECK;
 /* NULL, or rows to be ended by pb_rows_end(). */
@@ -109,6 +113,8 @@ void pb_db_unlock_schema(struct pb_db *db);
 /* Once the schema is there: from now on a change of this connection is alone among those of all
  * servers that joined, sees the newest rows, and its outcome is found out if it was not told. */
 int pb_db_join(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
+/* No server has joined, and none does while this connection lasts. CONFLICT "database_in_use". */
+int pb_db_claim(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
 unsigned pb_db_group_max(
     const struct pb_db *db); /* how many changes the engine likes in one commit */
 int64_t pb_db_group_ms(const struct pb_db *db);

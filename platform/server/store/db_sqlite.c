@@ -300,8 +300,9 @@ static void end(struct pb_rows *rows)
 }
 
 static int run(struct pb_rows *rows, const struct pb_values *values, int64_t *ret_changed,
-               struct pb_error *err)
+               const struct pb_error *otherwise, struct pb_error *err)
 {
+    sqlite3 *handle = of(rows->db)->handle;
     int r;
 
     if (bind(rows, values, err) < 0)
@@ -309,8 +310,11 @@ static int run(struct pb_rows *rows, const struct pb_values *values, int64_t *re
     while ((r = next(rows, err)) > 0)
         ;
     if (r == 0 && ret_changed)
-        *ret_changed = sqlite3_changes64(of(rows->db)->handle);
-    return r;
+        *ret_changed = sqlite3_changes64(handle);
+    if (r < 0 || !otherwise || sqlite3_changes64(handle) > 0)
+        return r;
+    *err = *otherwise;
+    return -1;
 }
 
 static int script(struct pb_db *db, const char *sql, struct pb_error *err)

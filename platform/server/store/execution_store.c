@@ -407,25 +407,24 @@ int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
     struct pb_value values[COLUMNS_MAX] = {T(execution->id), I(execution->version),
                                            T(pb_execution_status_name(from))};
     struct pb_execution row = *execution;
-    int64_t changed = 0;
+    struct pb_error otherwise;
     struct pb_buf sql;
     int r;
 
     if (pb_queue_settle(db, &row, err) < 0)
         return -1;
+    (void)pb_fail_reason(&otherwise, PB_ERROR_CONFLICT, "changed_meanwhile",
+                         "execution %s was changed meanwhile", execution->id);
     pb_columns_values(&CHANGING_COLUMNS, &row, values + 3);
     pb_buf_init(&sql, SQL_MAX);
     pb_buf_text(&sql, "UPDATE executions SET ");
     pb_sql_assign(&sql, &CHANGING_COLUMNS, 4);
     pb_buf_text(&sql, ", version = version + 1 WHERE id = ?1 AND version = ?2 AND status = ?3");
-    r = pb_db_run(db, pb_buf_string(&sql), &(struct pb_values){values, CHANGING_COLUMNS.count + 3},
-                  &changed, err);
+    r = pb_db_run_one(db, pb_buf_string(&sql),
+                      &(struct pb_values){values, CHANGING_COLUMNS.count + 3}, &otherwise, err);
     pb_buf_release(&sql);
     if (r < 0)
         return -1;
-    if (changed == 0)
-        return pb_fail_reason(err, PB_ERROR_CONFLICT, "changed_meanwhile",
-                              "execution %s was changed meanwhile", execution->id);
     if (execution->status == from)
         return 0;
     if (count_move(db, execution->project_id, from, execution->status, err) < 0)

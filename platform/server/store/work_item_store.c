@@ -157,20 +157,19 @@ int pb_work_item_list(struct pb_db *db, struct pb_arena *arena, const char *proj
 int pb_work_item_save(struct pb_db *db, const struct pb_work_item *item, struct pb_error *err)
 {
     struct pb_value values[COLUMNS_MAX] = {I(item->id)};
-    int64_t changed = 0;
+    struct pb_error otherwise;
     struct pb_buf sql;
     int r;
 
+    (void)pb_fail_reason(&otherwise, PB_ERROR_NOT_FOUND, "work_item_not_found", "no work item %lld",
+                         (long long)item->id);
     pb_columns_values(&SAVED, item, values + 1);
     pb_buf_init(&sql, SQL_MAX);
     pb_buf_text(&sql, "UPDATE work_items SET ");
     pb_sql_assign(&sql, &SAVED, 2);
     pb_buf_text(&sql, " WHERE id = ?1");
-    r = pb_db_run(db, pb_buf_string(&sql), &(struct pb_values){values, SAVED.count + 1}, &changed,
-                  err);
+    r = pb_db_run_one(db, pb_buf_string(&sql), &(struct pb_values){values, SAVED.count + 1},
+                      &otherwise, err);
     pb_buf_release(&sql);
-    if (r == 0 && changed == 0)
-        return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "work_item_not_found", "no work item %lld",
-                              (long long)item->id);
     return r;
 }

@@ -262,6 +262,48 @@ TEST(what_waits_together_is_committed_together_and_fails_alone)
     }
 }
 
+static const struct pb_error MISSED = {.code = PB_ERROR_CONFLICT,
+                                       .reason = "missed",
+                                       .message = "there is no such row"};
+
+/* Changes something, then a row that is not there, and says that all is well. */
+static int miss_a_row(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    const struct numbered *wish = arg;
+    struct numbered first = {wish->gate, wish->number, false};
+
+    if (put_number(db, &first, err) < 0)
+        return -1;
+    return pb_db_run_one(db, "UPDATE settings SET value = 'y' WHERE key = ?1",
+                         PB_VALUES(T(wish->fail ? "nothing" : "n7")), &MISSED, err);
+}
+
+TEST(a_row_that_must_be_there_and_is_not_fails_its_function_alone)
+{
+    struct store_test *t = *state;
+    struct gate gate = make_gate();
+    struct numbered hit = {&gate, 7, false}, miss = {&gate, 8, true}, other = {&gate, 9, false};
+
+    /* as a whole change, in which COMMIT is sent along */
+    assert_refused(pb_store_write(t->store, miss_a_row, &miss, &t->err), &t->err,
+                   PB_ERROR_CONFLICT);
+    assert_string_equal(t->err.reason, "missed");
+    assert_null(get(t, "n8"));
+
+    /* as a part of one */
+    assert_ok(pb_store_submit(t->store, hold, on_held, &gate, &t->err), &t->err);
+    wait_entered(&gate);
+    assert_ok(pb_store_submit(t->store, miss_a_row, on_number, &hit, &t->err), &t->err);
+    assert_ok(pb_store_submit(t->store, miss_a_row, on_number, &miss, &t->err), &t->err);
+    assert_ok(pb_store_submit(t->store, put_number, on_number, &other, &t->err), &t->err);
+    open_gate(&gate);
+    wait_done(&gate, 4);
+    assert_int_equal(gate.failed, 1);
+    assert_string_equal(get(t, "n7"), "y");
+    assert_null(get(t, "n8"));
+    assert_non_null(get(t, "n9"));
+}
+
 TEST(a_full_queue_is_said_at_once)
 {
     enum { MAX = 8 };
@@ -577,6 +619,7 @@ int main(void)
         WITH_STORE(what_was_written_is_read_by_the_next_reader),
         WITH_STORE(a_failed_function_leaves_nothing_and_says_why),
         WITH_STORE(after_a_failed_statement_the_function_has_failed),
+        WITH_STORE(a_row_that_must_be_there_and_is_not_fails_its_function_alone),
         WITH_STORE(text_that_is_not_utf8_is_refused),
         WITH_STORE(readers_cannot_write),
         WITH_STORE(the_files_are_for_their_owner_alone),
