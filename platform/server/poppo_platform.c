@@ -7,15 +7,19 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "server/db_verb.h"
 #include "server/launcher.h"
 #include "server/serve.h"
 #include "server/settings.h"
 
 static const char USAGE[] =
-    "usage: poppo-platform [serve|version|help] [--setting=value …]\n"
+    "usage: poppo-platform [serve|db|version|help] [--setting=value …]\n"
     "\n"
     "  (no verb)   start everything on this machine: platform and local node\n"
     "  serve       the server alone, in the foreground (what systemd runs)\n"
+    "  db copy     move an installation to another database, while it is stopped:\n"
+    "              --from sqlite|postgresql://… [--from-password-file FILE]\n"
+    "              --to postgresql://…|sqlite [--to-password-file FILE]\n"
     "  version     print the version\n"
     "  help        this page\n"
     "\n"
@@ -55,10 +59,11 @@ static int fail(const struct pb_error *err, int status)
 static int run(struct pb_settings *settings, int argc, char **argv)
 {
     bool serves = argc > 1 && strcmp(argv[1], "serve") == 0;
+    bool is_db = argc > 1 && strcmp(argv[1], "db") == 0;
     enum pb_log_level level;
     struct pb_error err = {0};
 
-    if (argc > 1 + serves) {
+    if (argc > 1 + serves && !is_db) {
         (void)fprintf(stderr, "poppo-platform: I do not know '%s'; see poppo-platform help\n",
                       argv[1 + serves]);
         return 2;
@@ -70,6 +75,10 @@ static int run(struct pb_settings *settings, int argc, char **argv)
     pb_log_init(serves ? "poppo-platform" : "poppo-launcher", level,
                 pb_config_bool(settings->config, "log_json"));
     pb_crypto_init();
+    if (is_db)
+        return pb_db_verb(settings, argc - 2, argv + 2, &err) < 0
+                   ? fail(&err, strcmp(err.reason, "usage") == 0 ? 2 : 1)
+                   : 0;
     if (serves)
         pb_process_raise_files(); /* one for each browser and node */
     if (serves && pb_serve(settings, &err) < 0)

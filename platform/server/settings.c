@@ -162,8 +162,7 @@ static int find_places(struct pb_settings *settings, struct pb_error *err)
 
 /* --- the database ------------------------------------------------------------------------------------------- */
 
-/* "user:password@" before the host, or password= among the options. */
-static bool has_password(const char *address)
+bool pb_settings_has_password(const char *address)
 {
     const char *host = strstr(address, "://");
     size_t len = host ? strcspn(host + 3, "/?") : 0;
@@ -180,7 +179,7 @@ static int find_database(struct pb_settings *settings, struct pb_error *err)
 
     if (!is_sqlite && !pb_database_is_address(set))
         return pb_fail_field(err, "database", "database must be sqlite or postgresql://…");
-    if (has_password(set) &&
+    if (pb_settings_has_password(set) &&
         strcmp(pb_config_source(settings->config, "database"), "command line") == 0)
         return pb_fail_field(err, "database",
                              "a password on the command line can be read by everybody on this "

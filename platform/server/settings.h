@@ -37,6 +37,8 @@ int pb_settings_read(struct pb_settings *settings, int *argc, char **argv,
 /* INVALID, with the setting's name, for values that cannot be meant; pb_settings_read() has asked. */
 int pb_settings_check(const struct pb_settings *settings, struct pb_error *err) PB_MUST_CHECK;
 void pb_settings_release(struct pb_settings *settings);
+/* Does a database's address hold a password: "user:password@" before the host, or password=…? */
+bool pb_settings_has_password(const char *address);
 
 /* What the services get. Texts are borrowed from the settings. */
 void pb_settings_for_services(const struct pb_settings *settings, struct pb_platform_settings *ret);

@@ -8,6 +8,7 @@ import re
 import selectors
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -259,6 +260,89 @@ def test_a_password_on_the_command_line_is_refused():
     ended = subprocess.run([str(prefix() / "bin/poppo-platform"), "serve", f"--database=postgresql://poppo:{PASSWORD}@/x"],
                            capture_output=True, text=True, timeout=30, env={"HOME": "/tmp"})
     assert ended.returncode == 2 and "database_password_file" in ended.stderr and PASSWORD not in ended.stderr
+
+
+# -- moving ---------------------------------------------------------------------------------------------------
+
+
+def copy(server, source, target):
+    ended = subprocess.run([str(prefix() / "bin/poppo-platform"), "db", "copy", "--from", source, "--to", target,
+                            f"--data-dir={server.folder / 'data'}"], capture_output=True, text=True, timeout=60, cwd="/",
+                           env={"HOME": str(server.folder)}, user=server.user)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_an_installation_moves_to_postgresql_and_back(postgres):
+    server = Server().start().setup()
+    address = postgres.create(f"{server.folder.name}-new")
+    file = server.folder / "data/platform/poppo.db"
+    try:
+        server.project(name="日本語", github_token="ghp_KeptSealed0123456789abcdefghijklmnop")
+        node = server.node()
+        node.hello()
+        node.runner()
+        for number in range(3):
+            server.run(title=f"job {number}")
+            start = node.take()
+            node.lines(start, 0, f"line of {number}")
+            node.result(start, last_line=1)
+            server.wait(start["execution"], "succeeded")
+        before = [server.ok("GET", path) for path in ("/api/projects", "/api/executions", "/api/projects/app")]
+        texts = [server.lines(item["id"]) for item in before[1]["items"]]
+        code, words = copy(server, "sqlite", address)
+        assert code == 1 and "stop the platform first" in words
+        server.stop()
+
+        code, words = copy(server, "sqlite", address)
+        assert code == 0 and "found the same" in words, words
+        assert re.search(r"executions +3 rows", words)
+        code, words = copy(server, "sqlite", address)
+        assert code == 1 and "must be empty" in words
+
+        file.rename(server.folder / "away.db")
+        server.settings["database"] = address
+        assert server.start().login().status == 200  # with the same password, and the same sealed secrets
+        assert without_moving(server, before, texts)
+        assert server.run(title="one more")["number"] == 4
+        server.ok("POST", "/api/projects/app/stop")
+        server.stop()
+
+        code, words = copy(server, address, "sqlite")
+        assert code == 0 and re.search(r"executions +4 rows", words), words
+        del server.settings["database"]
+        assert server.start().login().status == 200
+        assert [item["number"] for item in server.ok("GET", "/api/executions")["items"]] == [4, 3, 2, 1]
+        assert server.ok("GET", "/api/projects/app")["name"] == "日本語"
+    finally:
+        server.remove()
+        postgres.drop(f"{server.folder.name}-new")
+
+
+def without_moving(server, before, texts):
+    """What was seen on the old database is seen on the new one."""
+    listed = server.ok("GET", "/api/executions")
+    assert listed == before[1]
+    assert [server.lines(item["id"]) for item in listed["items"]] == texts
+    now = server.ok("GET", "/api/projects/app")
+    assert (now["name"], now["counts"], now["secrets"]) == tuple(before[2][name] for name in ("name", "counts", "secrets"))
+    return True
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--from", "sqlite"], "usage:"),
+    (["--from", "sqlite", "--to", "mysql://x"], "neither sqlite nor postgresql"),
+    (["--from", "sqlite", "--to", f"postgresql://a:{PASSWORD}@h/x"], "--to-password-file"),
+    (["--from", "sqlite", "--to", "sqlite"], "the same"),
+    (["--from", "sqlite", "--to", "postgresql://nobody@/nothing?host=/nonexistent"], "no file"),
+    (["--both"], "usage:"),
+])
+def test_a_move_that_makes_no_sense_is_refused(words, said):
+    with tempfile.TemporaryDirectory(prefix="poppo-move-") as folder:
+        os.chmod(folder, 0o777)
+        ended = subprocess.run([str(prefix() / "bin/poppo-platform"), "db", "copy", *words, f"--data-dir={folder}/data"],
+                               capture_output=True, text=True, timeout=30, env={"HOME": folder}, cwd="/",
+                               user=65534 if os.geteuid() == 0 else None)
+    assert ended.returncode in (1, 2) and said in ended.stderr and PASSWORD not in ended.stderr
 
 
 # -- the same on both -----------------------------------------------------------------------------------------

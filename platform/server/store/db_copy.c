@@ -302,7 +302,8 @@ static int open_source(struct end *end, const struct pb_db_copy *copy, struct pb
                               copy->from);
     if (open_end(end, copy->from, copy->from_password_file, err) < 0)
         return -1;
-    if (pb_schema_check(end->db, PB_MIGRATIONS, PB_MIGRATION_COUNT, err) < 0 ||
+    if (pb_db_claim(end->db, err) < 0 ||
+        pb_schema_check(end->db, PB_MIGRATIONS, PB_MIGRATION_COUNT, err) < 0 ||
         pb_db_join(end->db, err) < 0 || pb_db_begin(end->db, err) < 0)
         return pb_fail_in(err, "%s", pb_database_name(end->database));
     return 0;
@@ -333,7 +334,8 @@ static int open_target(struct end *end, const struct pb_db_copy *copy, struct pb
 {
     if (open_end(end, copy->to, copy->to_password_file, err) < 0)
         return -1;
-    if (pb_schema_apply(end->db, PB_MIGRATIONS, PB_MIGRATION_COUNT, copy->app_version,
+    if (pb_db_claim(end->db, err) < 0 ||
+        pb_schema_apply(end->db, PB_MIGRATIONS, PB_MIGRATION_COUNT, copy->app_version,
                         pb_clock_wall_ms(), err) < 0 ||
         pb_db_join(end->db, err) < 0 || pb_db_begin(end->db, err) < 0 ||
         check_empty(end->db, err) < 0)

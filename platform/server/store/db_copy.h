@@ -31,7 +31,7 @@ struct pb_db_copy {
 };
 
 /* NOT_FOUND "no_installation": there is none in the source; PRECONDITION "schema_older",
- * "schema_newer"; CONFLICT "target_not_empty". */
+ * "schema_newer"; CONFLICT "target_not_empty", "database_in_use" (by a server, on whichever machine). */
 int pb_db_copy(const struct pb_db_copy *copy, struct pb_error *err) PB_MUST_CHECK;
 
 /* The tables that are copied, in order, for a test that none is forgotten. */

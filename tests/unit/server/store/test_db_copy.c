@@ -185,6 +185,29 @@ TEST(a_target_with_rows_is_refused_and_left_alone)
                    PB_ERROR_INVALID);
 }
 
+TEST(a_database_in_use_is_neither_read_nor_written)
+{
+    struct two *two = *state;
+    struct pb_store *store =
+        pb_store_open(&(struct pb_store_options){.database = two->there.database,
+                                                 .app_version = "test"},
+                      &two->err);
+
+    if (!store_test_on_postgres()) { /* of files, the lock on their folder says so */
+        pb_store_close(store);
+        return;
+    }
+    assert_non_null(store);
+    assert_refused(try_copy(two, two->here->place.database, two->there.database), &two->err,
+                   PB_ERROR_CONFLICT);
+    assert_string_equal(two->err.reason, "database_in_use");
+    assert_refused(try_copy(two, two->there.database, two->back.database), &two->err,
+                   PB_ERROR_CONFLICT);
+    assert_string_equal(two->err.reason, "database_in_use");
+    pb_store_close(store);
+    assert_int_equal(copy(two, two->there.database, two->back.database), 0);
+}
+
 TEST(a_source_without_an_installation_is_refused)
 {
     struct two *two = *state;
@@ -260,6 +283,7 @@ int main(void)
         WITH_TWO(an_installation_moves_and_comes_back),
         WITH_TWO(a_platform_goes_on_where_it_was_moved_to),
         WITH_TWO(a_target_with_rows_is_refused_and_left_alone),
+        WITH_TWO(a_database_in_use_is_neither_read_nor_written),
         WITH_TWO(a_source_without_an_installation_is_refused),
         WITH_TWO(a_copy_that_fails_leaves_nothing),
         WITH_TWO(every_table_is_copied),
