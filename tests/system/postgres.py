@@ -43,9 +43,9 @@ def account():
 
 class Postgres:
     """fsync: off is several times faster; tests that pull the plug keep it on. port: listens on 127.0.0.1, too.
-    password: of the user poppo, asked of everybody but us; None = nobody is asked."""
+    password: of the user poppo, asked of everybody but us; None = nobody is asked. data: where its files are."""
 
-    def __init__(self, fsync=False, port=None, password=None):
+    def __init__(self, fsync=False, port=None, password=None, data=None):
         self.bin = programs()
         assert self.bin, f"no PostgreSQL {OLDEST} or newer: apt-get install postgresql"
         self.user = account()
@@ -56,6 +56,7 @@ class Postgres:
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.process = None
+        self.data = pathlib.Path(data) if data else self.folder / "data"
         # A language that sorts as people do: what we compare byte by byte must not depend on it.
         self.run("initdb", "-D", self.data, "-U", "poppo", "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu",
                  "--icu-locale=en-US", "-A", "trust", "--no-sync")
@@ -71,10 +72,6 @@ class Postgres:
                                                    "host all poppo 127.0.0.1/32 scram-sha-256\n")
             self.sql("SELECT pg_reload_conf()")
             self.name = "us"
-
-    @property
-    def data(self):
-        return self.folder / "data"
 
     def identity(self):
         return {} if not self.user else {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
@@ -134,7 +131,7 @@ class Postgres:
 
     def crash(self):
         """Everything at once, as when the machine loses its power; what it had written to the kernel stays."""
-        head = int((self.data / "postmaster.pid").read_text().split()[0])
+        head = self.process.pid
         children = [int(stat.split()[0]) for stat in self.stats() if int(stat.rsplit(")", 1)[1].split()[1]) == head]
         for pid in [head, *children]:
             try:
