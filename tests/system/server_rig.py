@@ -2,6 +2,7 @@
 speaking the node protocol, and a browser's live connection."""
 
 import asyncio
+import concurrent.futures
 import hashlib
 import http.cookies
 import json
@@ -264,6 +265,7 @@ class Socket:
     def __init__(self, url, headers=None):
         self.inbox = queue.Queue()
         self.closed = None
+        self.sending, self.over = None, False
         ready = queue.Queue()
         self.thread = threading.Thread(target=self._run, args=(url, headers or {}, ready), daemon=True)
         self.thread.start()
@@ -273,6 +275,9 @@ class Socket:
 
     def _run(self, url, headers, ready):
         asyncio.run(self._serve(url, headers, ready))  # ends what is still pending then
+        self.over = True
+        if self.sending:
+            self.sending.cancel()  # too late for it
 
     async def _serve(self, url, headers, ready):
         self.loop = asyncio.get_running_loop()
@@ -294,7 +299,15 @@ class Socket:
         self.inbox.put(None)
 
     def send(self, message):
-        asyncio.run_coroutine_threadsafe(self.ws.send(message), self.loop).result(10)
+        words = self.ws.send(message)
+        try:
+            self.sending = asyncio.run_coroutine_threadsafe(words, self.loop)
+            if self.over:
+                self.sending.cancel()
+            self.sending.result(10)
+        except (RuntimeError, concurrent.futures.CancelledError):  # the loop has ended, or ends without doing it
+            words.close()
+            raise RuntimeError("the connection has ended") from None
 
     def close(self):
         self._end(lambda: self.loop.create_task(self.ws.close()))
