@@ -76,7 +76,7 @@ static bool make_room(struct pb_buf *buf, size_t len)
 
 void pb_buf_bytes(struct pb_buf *buf, const void *data, size_t len)
 {
-    if (len == 0 || !make_room(buf, len))
+    if (len == 0 || (len >= buf->capacity - buf->len && !make_room(buf, len)) || buf->failed)
         return;
     memcpy(buf->data + buf->len, data, len);
     buf->len += len;
@@ -90,7 +90,10 @@ void pb_buf_text(struct pb_buf *buf, const char *text)
 
 void pb_buf_char(struct pb_buf *buf, char c)
 {
-    pb_buf_bytes(buf, &c, 1);
+    if ((buf->capacity - buf->len < 2 && !make_room(buf, 1)) || buf->failed)
+        return;
+    buf->data[buf->len++] = c;
+    buf->data[buf->len] = '\0';
 }
 
 void pb_buf_u64(struct pb_buf *buf, uint64_t value)

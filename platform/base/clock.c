@@ -1,7 +1,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static const int64_t MS_PER_SECOND = 1000;
@@ -63,6 +63,15 @@ void pb_clock_date(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day
     *ret_year = year + era * 400 + (*ret_month <= 2);
 }
 
+/* `count` decimal digits of a number that has no more. */
+static void put_digits(char *to, int count, int64_t number)
+{
+    while (count-- > 0) {
+        to[count] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
 void pb_clock_format(int64_t wall_ms, char ret_text[PB_CLOCK_TEXT])
 {
     int64_t day_ms = SECONDS_PER_DAY * MS_PER_SECOND;
@@ -77,9 +86,14 @@ void pb_clock_format(int64_t wall_ms, char ret_text[PB_CLOCK_TEXT])
     days = wall_ms / day_ms - (wall_ms % day_ms < 0);
     rest = wall_ms - days * day_ms;
     pb_clock_date(days, &year, &month, &day);
-    (void)snprintf(ret_text, PB_CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, month,
-                   day, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
-                   (int)(rest % 1000));
+    memcpy(ret_text, "0000-00-00T00:00:00.000Z", PB_CLOCK_TEXT);
+    put_digits(ret_text, 4, year);
+    put_digits(ret_text + 5, 2, month);
+    put_digits(ret_text + 8, 2, day);
+    put_digits(ret_text + 11, 2, rest / 3600000);
+    put_digits(ret_text + 14, 2, rest / 60000 % 60);
+    put_digits(ret_text + 17, 2, rest / 1000 % 60);
+    put_digits(ret_text + 20, 3, rest % 1000);
 }
 
 /* Exactly `count` digits, value within [min, max]; moves *at behind them. */

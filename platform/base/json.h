@@ -80,6 +80,8 @@ void pb_json_put_text(struct pb_json_writer *w, const char *name,
 void pb_json_put_bytes(struct pb_json_writer *w, const char *name, const char *data, size_t len);
 void pb_json_put_int(struct pb_json_writer *w, const char *name, int64_t value);
 void pb_json_put_number(struct pb_json_writer *w, const char *name, double value);
+/* Millionths of one: 1500000 is 1.5. */
+void pb_json_put_millionths(struct pb_json_writer *w, const char *name, int64_t value);
 void pb_json_put_bool(struct pb_json_writer *w, const char *name, bool value);
 void pb_json_put_null(struct pb_json_writer *w, const char *name);
 /* Already JSON. */

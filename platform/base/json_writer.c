@@ -118,25 +118,71 @@ void pb_json_put_raw(struct pb_json_writer *w, const char *name, const char *jso
     pb_buf_text(w->buf, json);
 }
 
+void pb_json_put_millionths(struct pb_json_writer *w, const char *name, int64_t value)
+{
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    uint64_t rest = size % 1000000;
+    char digits[7] = {'.'};
+    size_t count = 0;
+
+    lead_in(w, name);
+    if (value < 0)
+        pb_buf_char(w->buf, '-');
+    pb_buf_u64(w->buf, size / 1000000);
+    for (uint64_t unit = 100000; rest > 0; unit /= 10) {
+        digits[++count] = (char)('0' + rest / unit);
+        rest %= unit;
+    }
+    if (count > 0)
+        pb_buf_bytes(w->buf, digits, count + 1);
+}
+
 void pb_json_put_time(struct pb_json_writer *w, const char *name, int64_t wall_ms)
 {
-    char text[PB_CLOCK_TEXT];
+    char text[PB_CLOCK_TEXT + 2];
 
     if (wall_ms <= 0) {
         pb_json_put_null(w, name);
         return;
     }
-    pb_clock_format(wall_ms, text);
+    text[0] = '"';
+    pb_clock_format(wall_ms, text + 1);
+    text[PB_CLOCK_TEXT] = '"';
     lead_in(w, name);
-    pb_buf_char(w->buf, '"');
-    pb_buf_text(w->buf, text);
-    pb_buf_char(w->buf, '"');
+    pb_buf_bytes(w->buf, text, PB_CLOCK_TEXT + 1);
 }
 
 /* Bytes that stand for themselves inside a JSON string. */
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Eight bytes at once: a byte of `word` is zero when its top bit survives. */
+#define EACH(byte)     (UINT64_C(0x0101010101010101) * (byte))
+#define HAS_ZERO(word) (((word)-EACH(1)) & ~(word)&EACH(0x80))
+
+static bool are_plain(uint64_t word)
+{
+    return ((word & EACH(0x80)) | ((word - EACH(0x20)) & ~word & EACH(0x80)) |
+            HAS_ZERO(word ^ EACH('"')) | HAS_ZERO(word ^ EACH('\\')) |
+            HAS_ZERO(word ^ EACH(0x7f))) == 0;
+}
+
+/* How many bytes from the start stand for themselves. */
+static size_t plain_run(const char *data, size_t len)
+{
+    size_t at = 0;
+    uint64_t word;
+
+    for (; len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, data + at, sizeof(word));
+        if (!are_plain(word))
+            break;
+    }
+    while (at < len && is_plain((unsigned char)data[at]))
+        at++;
+    return at;
 }
 
 static void put_escaped(struct pb_buf *buf, unsigned char c)
@@ -155,28 +201,46 @@ static void put_escaped(struct pb_buf *buf, unsigned char c)
         pb_buf_format(buf, "\\u%04x", c);
 }
 
-void pb_buf_json_string(struct pb_buf *buf, const char *data, size_t len)
+/* From the first byte that is not plain on: `at` is where it is. */
+static void put_rest(struct pb_buf *buf, const char *data, size_t at, size_t len)
 {
-    size_t at = 0;
+    size_t start = at;
 
-    pb_buf_char(buf, '"');
     while (at < len) {
-        size_t start = at;
-        size_t step;
+        size_t step = pb_utf8_char(data + at, len - at);
 
-        while (at < len && is_plain((unsigned char)data[at]))
-            at++;
+        if (step > 1) {
+            at += step;
+            continue;
+        }
+        if (step == 1 && is_plain((unsigned char)data[at])) {
+            at += plain_run(data + at, len - at);
+            continue;
+        }
         pb_buf_bytes(buf, data + start, at - start);
-        if (at == len)
-            break;
-        step = pb_utf8_char(data + at, len - at);
-        if (step > 1)
-            pb_buf_bytes(buf, data + at, step);
-        else if (step == 1)
+        if (step == 1)
             put_escaped(buf, (unsigned char)data[at]);
         else
             pb_buf_text(buf, "\xef\xbf\xbd"); /* U+FFFD */
-        at += step > 0 ? step : 1;
+        start = ++at;
     }
+    pb_buf_bytes(buf, data + start, at - start);
+}
+
+void pb_buf_json_string(struct pb_buf *buf, const char *data, size_t len)
+{
+    size_t plain = plain_run(data, len);
+    char *to = len < SIZE_MAX - 2 ? pb_buf_reserve(buf, len + 2) : NULL;
+
+    if (!to) {
+        buf->failed = true;
+        return;
+    }
+    *to++ = '"';
+    if (plain > 0)
+        memcpy(to, data, plain);
+    buf->len += plain + 1;
+    if (plain < len)
+        put_rest(buf, data, plain, len);
     pb_buf_char(buf, '"');
 }

@@ -243,8 +243,7 @@ int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct p
     pb_json_put_int(w, "waiting", waiting);
     pb_json_put_int(w, "succeeded_24h", day.succeeded);
     pb_json_put_int(w, "failed_24h", day.failed);
-    pb_json_put_number(w, "cost_usd_24h",
-                       (double)(day.cost_micro_usd > 0 ? day.cost_micro_usd : 0) / 1e6);
+    pb_json_put_millionths(w, "cost_usd_24h", day.cost_micro_usd > 0 ? day.cost_micro_usd : 0);
     pb_json_put_int(w, "agents_running", pb_node_hub_agents_running(platform->node_hub));
     pb_json_end_object(w);
     return 0;

@@ -30,7 +30,7 @@ static void put_money(struct pb_json_writer *w, const char *name, int64_t micro_
     if (micro_usd < 0)
         pb_json_put_null(w, name);
     else
-        pb_json_put_number(w, name, (double)micro_usd / 1e6);
+        pb_json_put_millionths(w, name, micro_usd);
 }
 
 /* Lists are kept as JSON text. */

@@ -236,6 +236,35 @@ TEST(numbers_are_short_and_read_back_the_same)
     pb_buf_release(&buf);
 }
 
+TEST(millionths_are_written_as_they_are)
+{
+    static const struct {
+        int64_t value;
+        const char *text;
+    } CASES[] = {
+        {0, "0"},
+        {1, "0.000001"},
+        {-1, "-0.000001"},
+        {100000, "0.1"},
+        {1500000, "1.5"},
+        {-12034500, "-12.0345"},
+        {7000000, "7"},
+        {INT64_MAX, "9223372036854.775807"},
+        {INT64_MIN, "-9223372036854.775808"},
+    };
+
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        struct pb_json_writer w;
+        struct pb_buf buf;
+
+        pb_buf_init(&buf, 1000);
+        pb_json_writer_init(&w, &buf);
+        pb_json_put_millionths(&w, NULL, CASES[i].value);
+        assert_string_equal(pb_buf_string(&buf), CASES[i].text);
+        pb_buf_release(&buf);
+    }
+}
+
 TEST(too_deep_or_unbalanced_writing_fails_the_buffer)
 {
     struct pb_json_writer w;
@@ -255,6 +284,78 @@ TEST(too_deep_or_unbalanced_writing_fails_the_buffer)
     pb_json_end_object(&w);
     assert_true(pb_buf_failed(&buf));
     pb_buf_release(&buf);
+}
+
+/* One byte after the other, as the rule says it. */
+static void expect_byte(struct pb_buf *buf, unsigned char c)
+{
+    if (c >= 0x80)
+        pb_buf_text(buf, "\xef\xbf\xbd");
+    else if (strchr("\"\\", c) && c)
+        pb_buf_format(buf, "\\%c", c);
+    else if (c >= '\b' && c <= '\r' && c != '\v')
+        pb_buf_format(buf, "\\%c", "btn?fr"[c - '\b']);
+    else if (c < 0x20 || c == 0x7f)
+        pb_buf_format(buf, "\\u%04x", c);
+    else
+        pb_buf_char(buf, (char)c);
+}
+
+TEST(a_byte_is_written_the_same_wherever_it_stands)
+{
+    enum { LEN = 19 };
+    struct pb_buf got, expected;
+
+    pb_buf_init(&got, 1000);
+    pb_buf_init(&expected, 1000);
+    for (int c = 0; c < 256; c++) {
+        for (size_t place = 0; place < LEN; place++) {
+            char text[LEN];
+
+            memset(text, 'a', sizeof(text));
+            text[place] = (char)c;
+            pb_buf_clear(&got);
+            pb_buf_clear(&expected);
+            pb_buf_json_string(&got, text, sizeof(text));
+            pb_buf_char(&expected, '"');
+            for (size_t i = 0; i < LEN; i++)
+                expect_byte(&expected, (unsigned char)text[i]);
+            pb_buf_char(&expected, '"');
+            assert_string_equal(pb_buf_string(&got), pb_buf_string(&expected));
+        }
+    }
+    pb_buf_release(&got);
+    pb_buf_release(&expected);
+}
+
+TEST(characters_of_any_length_stay_whole_between_plain_ones)
+{
+    static const char TEXT[] = "日本語の題名 and plain words, é, 😀\" end";
+    struct pb_buf buf;
+
+    pb_buf_init(&buf, 1000);
+    for (size_t skip = 0; skip < sizeof("日本語") - 1; skip += 3) {
+        pb_buf_clear(&buf);
+        pb_buf_json_string(&buf, TEXT + skip, sizeof(TEXT) - 1 - skip);
+        assert_non_null(strstr(pb_buf_string(&buf), "語の題名 and plain words, é, 😀\\\" end\""));
+    }
+    pb_buf_release(&buf);
+}
+
+TEST(a_string_that_does_not_fit_fails_its_buffer)
+{
+    for (size_t max = 0; max < 20; max++) {
+        struct pb_buf buf;
+
+        pb_buf_init(&buf, max);
+        pb_buf_json_string(&buf, "eighteen bytes\nmore", 19);
+        assert_true(pb_buf_failed(&buf));
+        assert_true(buf.len <= max);
+        pb_buf_char(&buf, 'x');
+        pb_buf_text(&buf, "x");
+        assert_true(pb_buf_failed(&buf));
+        pb_buf_release(&buf);
+    }
 }
 
 TEST(any_bytes_become_a_string_that_json_reads)
@@ -291,7 +392,11 @@ int main(void)
         cmocka_unit_test(names_come_in_the_order_they_were_read),
         cmocka_unit_test(the_writer_places_commas_and_names),
         cmocka_unit_test(numbers_are_short_and_read_back_the_same),
+        cmocka_unit_test(millionths_are_written_as_they_are),
         cmocka_unit_test(too_deep_or_unbalanced_writing_fails_the_buffer),
+        cmocka_unit_test(a_byte_is_written_the_same_wherever_it_stands),
+        cmocka_unit_test(characters_of_any_length_stay_whole_between_plain_ones),
+        cmocka_unit_test(a_string_that_does_not_fit_fails_its_buffer),
         cmocka_unit_test(any_bytes_become_a_string_that_json_reads),
     };
 
