@@ -205,7 +205,7 @@ int pb_queue_show(struct pb_platform *platform, struct pb_arena *arena, struct p
 
     if (!db || read_pause(db, arena, &pause, err) < 0 ||
         pb_queue_limit_list(db, arena, &limits, err) < 0 ||
-        pb_project_counts(db, NULL, &counts, err) < 0)
+        pb_project_open_counts(db, &counts, err) < 0)
         return -1;
     pb_json_begin_object(w, NULL);
     pb_json_put_bool(w, "paused", pause != NULL);

@@ -229,7 +229,7 @@ int pb_read_stats(struct pb_platform *platform, struct pb_arena *arena, struct p
 
     (void)arena;
     if (!db || count_projects(db, &projects, err) < 0 ||
-        pb_project_counts(db, NULL, &counts, err) < 0 ||
+        pb_project_open_counts(db, &counts, err) < 0 ||
         pb_execution_stats_since(db, pb_clock_wall_ms() - DAY_MS, &day, err) < 0)
         return -1;
     for (int i = 0; i < PB_EXECUTION_STATUS_COUNT; i++) {

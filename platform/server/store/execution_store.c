@@ -1,9 +1,7 @@
 #include "server/store/execution_store.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "model/limits.h"
 #include "server/store/execution_rows_private.h"
 
@@ -88,8 +86,9 @@ void pb_execution_put_select(struct pb_buf *sql)
     pb_buf_text(sql, ", p.name, p.github_owner, p.github_repo, w.item, w.url, "
                      "(SELECT coalesce(sum(a.ended_at - a.started_at), 0) FROM attempts AS a "
                      "WHERE a.execution_id = e.id), "
+                     "CASE WHEN e.completed_at IS NULL THEN "
                      "(SELECT max(a.started_at) FROM attempts AS a "
-                     "WHERE a.execution_id = e.id AND a.ended_at IS NULL), e.prompt "
+                     "WHERE a.execution_id = e.id AND a.ended_at IS NULL) END, e.prompt "
                      "FROM executions AS e JOIN projects AS p ON p.id = e.project_id "
                      "LEFT JOIN work_items AS w ON w.id = e.work_item_id");
 }
@@ -294,108 +293,6 @@ int pb_execution_find_key(struct pb_db *db, struct pb_arena *arena, const char *
                   &found, err) < 0)
         return -1;
     *ret_id = found ? *(const char **)found : NULL;
-    return 0;
-}
-
-/* --- listing ------------------------------------------------------------------------------------- */
-
-/* Parameters of the list's statement. */
-enum { BY_PROJECT = 1, BY_ITEM, BY_TITLE, BY_ISSUE, BEFORE_TIME, BEFORE_ID, LIMIT };
-
-/* One WHERE … ORDER BY … LIMIT, answered from one index; `status` NULL = any. */
-static void put_conditions(struct pb_buf *sql, const struct pb_execution_filter *filter,
-                           const char *status, bool has_position)
-{
-    pb_buf_text(sql, " WHERE 1 = 1");
-    if (filter->project_id)
-        pb_buf_format(sql, " AND x.project_id = ?%d", BY_PROJECT);
-    if (filter->work_item_id)
-        pb_buf_format(sql, " AND x.work_item_id = ?%d", BY_ITEM);
-    if (status)
-        pb_buf_format(sql, " AND x.status = '%s'", status);
-    if (filter->query && filter->query[0])
-        pb_buf_format(sql, " AND (lower(x.title) LIKE ?%d ESCAPE '\\' OR x.issue_number = ?%d)",
-                      BY_TITLE, BY_ISSUE);
-    if (has_position)
-        pb_buf_format(sql, " AND (x.created_at, x.id) < (?%d, ?%d)", BEFORE_TIME, BEFORE_ID);
-    pb_buf_format(sql, " ORDER BY x.created_at DESC, x.id DESC LIMIT ?%d", LIMIT);
-}
-
-/*
- * The page's ids first, then their rows. With several statuses: each status's newest from its own
- * index, merged. One statement with IN would read the history of everything else on its way.
- */
-static void put_list(struct pb_buf *sql, const struct pb_execution_filter *filter,
-                     bool has_position)
-{
-    pb_execution_put_select(sql);
-    pb_buf_text(sql, " WHERE e.id IN (");
-    if (filter->status_count == 0) {
-        pb_buf_text(sql, "SELECT x.id FROM executions AS x");
-        put_conditions(sql, filter, NULL, has_position);
-    } else {
-        pb_buf_text(sql, "SELECT m.id FROM (");
-        for (size_t i = 0; i < filter->status_count; i++) {
-            pb_buf_text(sql, i ? " UNION ALL " : "");
-            pb_buf_text(sql, "SELECT * FROM (SELECT x.id, x.created_at FROM executions AS x");
-            put_conditions(sql, filter, pb_execution_status_name(filter->statuses[i]),
-                           has_position);
-            pb_buf_text(sql, ") AS s");
-        }
-        pb_buf_format(sql, ") AS m ORDER BY m.created_at DESC, m.id DESC LIMIT ?%d", LIMIT);
-    }
-    pb_buf_text(sql, ") ORDER BY e.created_at DESC, e.id DESC");
-}
-
-static int finish_page(struct pb_arena *arena, size_t limit, struct pb_execution_list *list,
-                       struct pb_error *err)
-{
-    const struct pb_execution *last;
-    char time[24];
-
-    if (list->count <= limit)
-        return 0;
-    list->count = limit;
-    last = &list->items[limit - 1];
-    snprintf(time, sizeof(time), "%lld", (long long)last->created_at);
-    return pb_page_next(arena, time, last->id, &list->next_cursor, err);
-}
-
-int pb_execution_list(struct pb_db *db, struct pb_arena *arena,
-                      const struct pb_execution_filter *filter, struct pb_execution_list *ret_list,
-                      struct pb_error *err)
-{
-    size_t limit = pb_page_limit(&filter->page);
-    const char *query = filter->query ? filter->query : "";
-    const char *pattern = pb_like_pattern(arena, query);
-    struct pb_execution_list list = {0};
-    struct pb_array array = {0};
-    struct pb_position position;
-    int64_t issue = -1, before = 0;
-    struct pb_buf sql;
-    int r;
-
-    if (!pattern)
-        return pb_fail_arena(err);
-    if (pb_page_position(&filter->page, arena, &position, err) < 0 ||
-        pb_position_number(&position, &before, err) < 0)
-        return -1;
-    if (!pb_parse_i64(query[0] == '#' ? query + 1 : query, 0, INT64_MAX, &issue))
-        issue = -1;
-    pb_buf_init(&sql, SQL_MAX);
-    put_list(&sql, filter, position.is_set);
-    r = pb_db_list(db, pb_buf_string(&sql),
-                   PB_VALUES(T(filter->project_id), I(filter->work_item_id), T(pattern), I(issue),
-                             I(before), T(position.key), I((int64_t)limit + 1)),
-                   arena, sizeof(struct pb_execution), pb_execution_read, &array, err);
-    pb_buf_release(&sql);
-    if (r < 0)
-        return -1;
-    list.items = array.items;
-    list.count = array.count;
-    if (finish_page(arena, limit, &list, err) < 0)
-        return -1;
-    *ret_list = list;
     return 0;
 }
 

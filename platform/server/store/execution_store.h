@@ -29,7 +29,9 @@ struct pb_execution_filter {
     const enum pb_execution_status *statuses;
     size_t status_count;  /* 0 = all */
     int64_t work_item_id; /* 0 = all */
-    const char *query; /* part of the title, or an issue's number with or without '#'; NULL = all */
+    const char
+        *query; /* part of the title, or an issue's number, "#42" for that alone; NULL = all */
+    size_t search_rows; /* of how many rows one call looks at titles; 0 = 3,000 */
 };
 
 /* Inserts a QUEUED execution. `number` and `version` are given by the store: ret_number. CONFLICT,
@@ -55,7 +57,8 @@ int pb_execution_newest_of(struct pb_db *db, struct pb_arena *arena, int64_t wor
 /* The project's newest; NULL if there is none. */
 int pb_execution_last_of(struct pb_db *db, struct pb_arena *arena, const char *project_id,
                          struct pb_execution **ret_execution, struct pb_error *err) PB_MUST_CHECK;
-/* Newest first. */
+/* Newest first. A search for text stops after so many rows: its page may be short, or empty, and still have
+ * a cursor, with which it goes on. */
 int pb_execution_list(struct pb_db *db, struct pb_arena *arena,
                       const struct pb_execution_filter *filter, struct pb_execution_list *ret_list,
                       struct pb_error *err) PB_MUST_CHECK;

@@ -305,27 +305,58 @@ int pb_project_list(struct pb_db *db, struct pb_arena *arena,
     return 0;
 }
 
-int pb_project_counts(struct pb_db *db, const char *project_id,
-                      struct pb_execution_counts *ret_counts, struct pb_error *err)
+/* What has ended is most of what there is, and nobody asks for all of it together. */
+static void put_open_counts(struct pb_buf *sql)
 {
-    static const char OF_ONE[] = "SELECT status, count FROM execution_counts WHERE project_id = ?1";
-    static const char OF_ALL[] = "SELECT status, sum(count) FROM execution_counts GROUP BY status";
-    struct pb_rows *rows =
-        pb_db_query(db, project_id ? OF_ONE : OF_ALL, PB_VALUES(T(project_id)), err);
+    const char *lead =
+        "SELECT status, sum(count) FROM execution_counts WHERE count > 0 AND status IN (";
+
+    for (int i = 0; i < PB_EXECUTION_STATUS_COUNT; i++) {
+        if (pb_execution_is_final((enum pb_execution_status)i))
+            continue;
+        pb_buf_format(sql, "%s'%s'", lead, pb_execution_status_name((enum pb_execution_status)i));
+        lead = ", ";
+    }
+    pb_buf_text(sql, ") GROUP BY status");
+}
+
+static int read_counts(struct pb_rows *rows, struct pb_execution_counts *ret_counts,
+                       struct pb_error *err)
+{
     struct pb_execution_counts counts = {{0}};
     int r, status;
 
-    if (!rows)
-        return -1;
     while ((r = pb_rows_next(rows, err)) > 0) {
         if (pb_names_find(&PB_EXECUTION_STATUS_NAMES, pb_rows_text(rows, 0), &status))
             counts.by_status[status] = pb_rows_int(rows, 1);
     }
     pb_rows_end(rows);
-    if (r < 0)
-        return -1;
-    *ret_counts = counts;
-    return 0;
+    if (r == 0)
+        *ret_counts = counts;
+    return r;
+}
+
+int pb_project_counts(struct pb_db *db, const char *project_id,
+                      struct pb_execution_counts *ret_counts, struct pb_error *err)
+{
+    struct pb_rows *rows =
+        pb_db_query(db, "SELECT status, count FROM execution_counts WHERE project_id = ?1",
+                    PB_VALUES(T(project_id)), err);
+
+    return rows ? read_counts(rows, ret_counts, err) : -1;
+}
+
+int pb_project_open_counts(struct pb_db *db, struct pb_execution_counts *ret_counts,
+                           struct pb_error *err)
+{
+    struct pb_rows *rows;
+    struct pb_buf sql;
+
+    pb_buf_init(&sql, 1024);
+    put_open_counts(&sql);
+    rows = pb_db_query(db, pb_buf_string(&sql), PB_NO_VALUES, err);
+    pb_buf_release(&sql);
+    return rows ? read_counts(rows, ret_counts, err) : -1;
 }
 
 int pb_project_count(struct pb_db *db, enum pb_project_status status, int64_t *ret_count,

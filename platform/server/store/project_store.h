@@ -57,9 +57,11 @@ int pb_project_remove(struct pb_db *db, const char *id, struct pb_error *err) PB
 struct pb_execution_counts {
     int64_t by_status[PB_EXECUTION_STATUS_COUNT];
 };
-/* project_id NULL = all projects together. */
 int pb_project_counts(struct pb_db *db, const char *project_id,
                       struct pb_execution_counts *ret_counts, struct pb_error *err) PB_MUST_CHECK;
+/* All projects together, without what has ended. */
+int pb_project_open_counts(struct pb_db *db, struct pb_execution_counts *ret_counts,
+                           struct pb_error *err) PB_MUST_CHECK;
 /* How many projects have this status. */
 int pb_project_count(struct pb_db *db, enum pb_project_status status, int64_t *ret_count,
                      struct pb_error *err) PB_MUST_CHECK;

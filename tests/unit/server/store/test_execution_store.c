@@ -489,6 +489,87 @@ TEST(a_list_can_be_searched_and_signs_mean_themselves)
     assert_int_equal(walk(t, (struct pb_execution_filter){.query = "12"}), 1);
 }
 
+TEST(an_issue_has_its_number_in_every_project)
+{
+    struct store_test *t = *state;
+    char ids[4][PB_ULID_TEXT];
+
+    store_test_add_project(t, "site");
+    store_test_add_project(t, "shop");
+    for (int i = 0; i < 4; i++) {
+        struct insert wish = make_insert(ids[i], ids[i]);
+
+        wish.execution.project_id = i % 2 ? "shop" : "site";
+        wish.execution.title = i < 2 ? "Fix #42" : "Fix 142 things";
+        wish.execution.issue_number = i < 2 ? 7 : 42;
+        store_test_write(t, insert, &wish);
+    }
+    assert_int_equal(walk(t, (struct pb_execution_filter){.query = "#42"}), 2);
+    assert_int_equal(walk(t, (struct pb_execution_filter){.query = "#42", .project_id = "shop"}),
+                     1);
+    assert_int_equal(walk(t, (struct pb_execution_filter){.query = "42"}), 4);
+    assert_int_equal(walk(t, (struct pb_execution_filter){.query = "#4"}), 0);
+}
+
+/* Every page of a search, the empty ones, too. */
+static size_t search(struct store_test *t, struct pb_execution_filter filter, size_t *ret_pages)
+{
+    struct pb_execution_list list;
+    size_t found = 0;
+
+    *ret_pages = 0;
+    do {
+        assert_ok(pb_execution_list(store_test_reader(t), &t->arena, &filter, &list, &t->err),
+                  &t->err);
+        found += list.count;
+        ++*ret_pages;
+        filter.page.cursor = list.next_cursor;
+    } while (list.next_cursor);
+    return found;
+}
+
+TEST(a_search_looks_at_so_many_rows_and_says_where_to_look_on)
+{
+    static const enum pb_execution_status OPEN[] = {PB_EXECUTION_QUEUED, PB_EXECUTION_RUNNING};
+    struct store_test *t = *state;
+    char ids[40][PB_ULID_TEXT];
+    size_t pages;
+
+    store_test_add_project(t, "site");
+    for (int i = 0; i < 40; i++) {
+        struct insert wish = make_insert(ids[i], ids[i]);
+
+        wish.execution.title = i == 3 ? "ログイン画面の検索を直す" : i % 10 ? "plain" : "Tenth";
+        wish.execution.created_at = 1000 + i / 3;
+        store_test_write(t, insert, &wish);
+        if (i % 2)
+            store_test_set_status(t, ids[i], PB_EXECUTION_RUNNING);
+    }
+    for (int statuses = 0; statuses < 3; statuses++) {
+        struct pb_execution_filter filter = {
+            .page = {.limit = 2},
+            .statuses = OPEN + (statuses == 1),
+            .status_count = (size_t)statuses,
+            .search_rows = 7,
+        };
+
+        filter.query = "検索"; /* two characters, of a row that is running */
+        assert_int_equal(search(t, filter, &pages), 1);
+        assert_in_range(pages, statuses == 1 ? 3 : 6, statuses == 1 ? 3 : 6);
+        filter.query = "nowhere";
+        assert_int_equal(search(t, filter, &pages), 0);
+        filter.query = "plain";
+        assert_int_equal(search(t, filter, &pages), statuses == 1 ? 19 : 35);
+        filter.query = "tenth";
+        assert_int_equal(search(t, filter, &pages), statuses == 1 ? 0 : 4);
+        filter.search_rows = 1;
+        assert_int_equal(search(t, filter, &pages), statuses == 1 ? 0 : 4);
+        filter.search_rows = 40;
+        filter.page.limit = 50;
+        assert_int_equal(search(t, filter, &pages), statuses == 1 ? 0 : 4);
+    }
+}
+
 TEST(a_made_up_cursor_is_refused)
 {
     static const char *const BAD[] = {"x", "!!!", "", "AAAA", "Zm9vCmJhcg"};
@@ -524,11 +605,14 @@ TEST(no_hot_query_reads_a_whole_table)
     const char *found;
     int64_t at;
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 36; i++) {
+        static const char *const QUERIES[] = {NULL, "#42", "word"};
+
         filter.project_id = i & 1 ? "site" : NULL;
         filter.statuses = MANY;
-        filter.status_count = i & 2 ? 2 : 0;
-        filter.page.cursor = i & 4 ? "MTAwMAow" : NULL; /* "1000\n0" */
+        filter.status_count = (size_t)(i / 4 % 3);
+        filter.query = QUERIES[i / 12];
+        filter.page.cursor = i & 2 ? "MTAwMAow" : NULL; /* "1000\n0" */
         assert_ok(pb_execution_list(db, &t->arena, &filter, &list, &t->err), &t->err);
     }
     assert_int_equal(pb_execution_load(db, &t->arena, "x", &one, &t->err), -1);
@@ -539,6 +623,7 @@ TEST(no_hot_query_reads_a_whole_table)
     assert_ok(pb_execution_next_due(db, &at, &t->err), &t->err);
     assert_ok(pb_execution_stats_since(db, 1, &stats, &t->err), &t->err);
     assert_ok(pb_project_counts(db, "site", &counts, &t->err), &t->err);
+    assert_ok(pb_project_open_counts(db, &counts, &t->err), &t->err);
     assert_ok(pb_attempt_live(db, &t->arena, NULL, "node", &attempts, &t->err), &t->err);
     assert_ok(pb_outbox_due(db, &t->arena, 1, 10, &outbox, &t->err), &t->err);
     assert_ok(pb_outbox_next_at(db, &at, &t->err), &t->err);
@@ -581,6 +666,8 @@ int main(void)
         WITH_STORE(an_attempt_with_an_old_fence_cannot_speak),
         WITH_STORE(pages_hold_every_row_once_also_with_equal_times),
         WITH_STORE(a_list_can_be_searched_and_signs_mean_themselves),
+        WITH_STORE(an_issue_has_its_number_in_every_project),
+        WITH_STORE(a_search_looks_at_so_many_rows_and_says_where_to_look_on),
         WITH_STORE(a_made_up_cursor_is_refused),
         WITH_STORE(a_claim_that_is_repeated_with_its_token_is_the_same_claim),
         WITH_STORE(no_hot_query_reads_a_whole_table),

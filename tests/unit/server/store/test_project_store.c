@@ -211,7 +211,7 @@ TEST(removing_a_project_takes_everything_of_it_along)
                    &t->err, PB_ERROR_NOT_FOUND);
     assert_refused(pb_execution_load(store_test_reader(t), &t->arena, id, &gone, &t->err), &t->err,
                    PB_ERROR_NOT_FOUND);
-    assert_ok(pb_project_counts(store_test_reader(t), NULL, &counts, &t->err), &t->err);
+    assert_ok(pb_project_open_counts(store_test_reader(t), &counts, &t->err), &t->err);
     assert_int_equal(counts.by_status[PB_EXECUTION_QUEUED], 1);
     store_test_add_project(t, "site"); /* the id is free again */
     assert_ok(pb_project_counts(store_test_reader(t), "site", &counts, &t->err), &t->err);
