@@ -1,5 +1,11 @@
 import { api } from './base'
-import type { Execution, ExecutionCreate, ExecutionPage, RemarkPage } from './types'
+import type {
+  Execution,
+  ExecutionCreate,
+  ExecutionPage,
+  ExecutionUpdate,
+  RemarkPage,
+} from './types'
 
 export interface ExecutionFilter {
   project?: string
@@ -38,6 +44,11 @@ export const executionsApi = api.injectEndpoints({
       invalidatesTags: (_result, error, { project }) =>
         error ? [] : ['ExecutionList', 'Stats', { type: 'Project', id: project }],
     }),
+    /** How urgent it is, while it waits. */
+    updateExecution: build.mutation<Execution, { id: string; body: ExecutionUpdate }>({
+      query: ({ id, body }) => ({ url: path(id), method: 'PATCH', body }),
+      invalidatesTags: (_result, _error, { id }) => [{ type: 'Execution', id }, 'ExecutionList'],
+    }),
     cancelExecution: build.mutation<Execution, string>({
       query: (id) => ({ url: `${path(id)}/cancel`, method: 'POST' }),
       invalidatesTags: (_result, _error, id) => [{ type: 'Execution', id }],
@@ -54,6 +65,7 @@ export const {
   useGetExecutionQuery,
   useListRemarksQuery,
   useCreateExecutionMutation,
+  useUpdateExecutionMutation,
   useCancelExecutionMutation,
   useRetryExecutionMutation,
 } = executionsApi

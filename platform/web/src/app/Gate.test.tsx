@@ -25,6 +25,17 @@ describe('the way in', () => {
     expect(sent?.body).toMatchObject({ username: 'admin', language: 'ja' })
   })
 
+  it('says in its own words what is missing', async () => {
+    standIn().signedIn = false
+    const { user } = renderApp('/login')
+    const name = await screen.findByLabelText('ユーザー名')
+    await user.click(screen.getByRole('button', { name: 'ログイン' }))
+    expect(name).toHaveAccessibleDescription('入力が必要です')
+    expect(screen.getByLabelText('パスワード')).toHaveAccessibleDescription('入力が必要です')
+    expect(name.closest('form')).toHaveAttribute('novalidate')
+    expect(standIn().calls.some((each) => each.path === '/api/auth/login')).toBe(false)
+  })
+
   it('refuses a short password before asking the server', async () => {
     standIn().signedIn = false
     standIn().setupRequired = true

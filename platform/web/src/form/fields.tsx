@@ -70,7 +70,8 @@ export function TextRow(
     lines?: number
     required?: boolean
     end?: ReactNode
-    onPasteText?: (text: string) => void
+    /** The id of a datalist. */
+    list?: string
   },
 ) {
   const t = useT()
@@ -102,6 +103,7 @@ export function TextRow(
         slotProps={{
           input: {
             inputMode: props.numeric ? 'decimal' : undefined,
+            list: props.list,
             autoComplete: 'off',
             autoCapitalize: 'none',
             spellCheck: props.lines !== undefined,

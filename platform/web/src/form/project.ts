@@ -30,6 +30,10 @@ export interface ProjectForm {
   timeout_minutes: string
   silence_minutes: string
   max_concurrent: string
+  queue_weight: string
+  retry_limit: string
+  active_hours: string
+  time_zone: string
   allow_workflow_files: boolean
 }
 
@@ -83,6 +87,10 @@ export const settingsParts = {
   ],
   limits: [
     'max_concurrent',
+    'queue_weight',
+    'retry_limit',
+    'active_hours',
+    'time_zone',
     'timeout_minutes',
     'silence_minutes',
     'max_turns',
@@ -135,6 +143,10 @@ export function emptyProject(language: 'ja' | 'en'): ProjectForm {
     timeout_minutes: '60',
     silence_minutes: '10',
     max_concurrent: '1',
+    queue_weight: '',
+    retry_limit: '',
+    active_hours: '',
+    time_zone: '',
     allow_workflow_files: false,
   }
 }
@@ -166,6 +178,10 @@ export function fromProject(project: Project): ProjectForm {
     timeout_minutes: String(project.timeout_seconds / 60),
     silence_minutes: String(project.silence_timeout_seconds / 60),
     max_concurrent: String(project.max_concurrent),
+    queue_weight: String(project.queue_weight),
+    retry_limit: project.retry_limit === null ? '' : String(project.retry_limit),
+    active_hours: project.active_hours,
+    time_zone: project.time_zone,
     allow_workflow_files: project.allow_workflow_files,
   }
 }
@@ -257,6 +273,10 @@ const schema = z.object({
   timeout_minutes: number(0.2, 1440),
   silence_minutes: number(0.1, 1440),
   max_concurrent: number(1, 100, { whole: true }),
+  queue_weight: number(1, 100, { optional: true, whole: true }),
+  retry_limit: number(0, 20, { optional: true, whole: true }),
+  active_hours: text(500),
+  time_zone: text(64),
   allow_workflow_files: z.boolean(),
 })
 
@@ -288,6 +308,9 @@ export const projectResolver: Resolver<ProjectForm> = (values) => {
 }
 
 // --- to the server -------------------------------------------------------------------------------
+
+/** What a project that says nothing has. */
+const USUAL_WEIGHT = 10
 
 const orNull = (value: string) => (value.trim() === '' ? null : Number(value))
 const argv = (value: string) => value.split('\n').filter((line) => line !== '')
@@ -322,6 +345,10 @@ const writers: Record<FieldName, (form: ProjectForm) => ProjectUpdate> = {
     silence_timeout_seconds: Math.round(Number(f.silence_minutes) * 60),
   }),
   max_concurrent: (f) => ({ max_concurrent: Number(f.max_concurrent) }),
+  queue_weight: (f) => ({ queue_weight: Number(f.queue_weight) || USUAL_WEIGHT }),
+  retry_limit: (f) => ({ retry_limit: orNull(f.retry_limit) }),
+  active_hours: (f) => ({ active_hours: f.active_hours.trim() }),
+  time_zone: (f) => ({ time_zone: f.time_zone.trim() }),
   allow_workflow_files: (f) => ({ allow_workflow_files: f.allow_workflow_files }),
 }
 
@@ -336,6 +363,10 @@ const optionalOnCreate: FieldName[] = [
   'model',
   'max_turns',
   'max_budget_usd',
+  'queue_weight',
+  'retry_limit',
+  'active_hours',
+  'time_zone',
   'command',
 ]
 

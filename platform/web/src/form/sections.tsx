@@ -1,9 +1,10 @@
 /** The parts of a project's form; creation and settings put them together differently. */
 import type { LucideIcon } from 'lucide-react'
-import { type ReactNode, useEffect, useRef } from 'react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
 import { useFormContext, useFormState, useWatch } from 'react-hook-form'
 import { ExternalLink } from '../design/ExternalLink'
 import { useT } from '../i18n/t'
+import { TimeZones } from '../parts/TimeZones'
 import { ChoiceRow, SecretRow, SwitchRow, TextRow, WordsRow } from './fields'
 import { type FieldName, type ProjectForm, tokenPage } from './project'
 
@@ -308,6 +309,47 @@ export function LimitFields() {
         help={t('form.max_budget_help')}
         placeholder={t('form.no_limit')}
         unit="USD"
+        numeric
+      />
+    </div>
+  )
+}
+
+/** When and how often the queue gives this project a turn, and how often it tries again. */
+export function QueueFields() {
+  const t = useT()
+  const id = useId()
+  const { control } = useFormContext<ProjectForm>()
+  return (
+    <div className="form-grid">
+      <TextRow
+        control={control}
+        name="active_hours"
+        label={t('form.active_hours')}
+        help={t('form.active_hours_help')}
+        placeholder="mon-fri 09:00-18:00"
+      />
+      <TextRow
+        control={control}
+        name="time_zone"
+        label={t('form.time_zone')}
+        help={t('form.time_zone_help')}
+        placeholder="UTC"
+        list={`${id}zones`}
+      />
+      <TimeZones id={`${id}zones`} />
+      <TextRow
+        control={control}
+        name="queue_weight"
+        label={t('form.queue_weight')}
+        help={t('form.queue_weight_help')}
+        numeric
+      />
+      <TextRow
+        control={control}
+        name="retry_limit"
+        label={t('form.retry_limit')}
+        help={t('form.retry_limit_help')}
         numeric
       />
     </div>

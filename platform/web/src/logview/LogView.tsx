@@ -277,7 +277,6 @@ export function LogView(props: LogViewProps) {
             className="input"
             name="line"
             inputMode="numeric"
-            pattern="[0-9]*"
             autoComplete="off"
             placeholder={t('log.goto')}
           />

@@ -4,6 +4,7 @@ import type {
   Execution,
   PlatformNode,
   Project,
+  Queue,
   Remark,
   Schedule,
   Stats,
@@ -550,7 +551,18 @@ export function makeWorld() {
       },
     }),
   ]
-  return { projects, executions, nodes, stats, remarks, schedules }
+  const queue: Queue = {
+    paused: false,
+    pause: null,
+    queued: 1,
+    running: 1,
+    waiting: 2,
+    limits: [
+      { kind: 'user', project: null, subject: '*', max: 4 },
+      { kind: 'label', project: 'payments-api', subject: 'database', max: 1 },
+    ],
+  }
+  return { projects, executions, nodes, stats, remarks, schedules, queue }
 }
 
 const logScript: [string, string][] = [

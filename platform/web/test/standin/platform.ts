@@ -9,6 +9,7 @@ import type {
   GithubCheck,
   Me,
   Project,
+  Queue,
   Schedule,
   Session,
 } from '../../src/api/types'
@@ -154,6 +155,10 @@ export class StandIn {
     ['POST', /^\/api\/checks\/github$/, (call) => this.checkGithub(call)],
     ['POST', /^\/api\/checks\/claude$/, (call) => this.checkClaude(call)],
     ['GET', /^\/api\/executions$/, (call) => this.listExecutions(call)],
+    ['PATCH', /^\/api\/executions\/([^/]+)$/, (call, id) => this.updateExecution(call, id ?? '')],
+    ['GET', /^\/api\/queue$/, () => ok(this.world.queue)],
+    ['POST', /^\/api\/queue\/(pause|resume)$/, (call, verb) => this.pauseQueue(call, verb ?? '')],
+    ['PUT', /^\/api\/queue\/limits$/, (call) => this.limitQueue(call)],
     ['GET', /^\/api\/executions\/([^/]+)$/, (_call, id) => this.one(this.execution(id ?? ''))],
     [
       'GET',
@@ -325,6 +330,33 @@ export class StandIn {
     })
     this.world.executions.unshift(execution)
     return ok(execution, 201)
+  }
+
+  private updateExecution(call: Call, id: string): Answer {
+    const execution = this.execution(id)
+    if (!execution) return this.one(undefined)
+    const { now, ...urgency } = call.body as { now?: boolean }
+    Object.assign(execution, urgency)
+    if (now) execution.queued_reason = null
+    return ok(execution)
+  }
+
+  private pauseQueue(call: Call, verb: string): Answer {
+    const { queue } = this.world
+    queue.paused = verb === 'pause'
+    const note = (call.body as { note?: string | null } | undefined)?.note ?? null
+    queue.pause = queue.paused
+      ? { by: this.user.username, note, at: new Date().toISOString() }
+      : null
+    return ok(queue)
+  }
+
+  private limitQueue(call: Call): Answer {
+    const { limits } = call.body as Pick<Queue, 'limits'>
+    if (limits.some((limit) => limit.kind === 'label' && limit.subject === '*'))
+      return problem(422, 'validation_failed', 'Something is wrong', { field: 'limits' })
+    this.world.queue.limits = limits
+    return ok(this.world.queue)
   }
 
   private createSchedule(call: Call, projectId: string): Answer {

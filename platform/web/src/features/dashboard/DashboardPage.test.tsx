@@ -35,6 +35,8 @@ describe('the dashboard', () => {
     renderApp('/')
     await screen.findByText('$84.71')
     expect(screen.getByText('93.9%')).toBeInTheDocument()
+    const waits = screen.getByRole('link', { name: '回答待ち: 2' }).parentElement
+    expect(waits).toHaveTextContent('うち制限の解除待ち 1')
   })
 
   it('offers no first steps while it cannot know that there is nothing', async () => {

@@ -4,8 +4,9 @@ import { type ReactNode, useRef } from 'react'
 import { Link } from 'react-router'
 import { useListExecutionsQuery } from '../../api/executions'
 import { useListProjectsQuery } from '../../api/projects'
+import { queuePolling, useGetQueueQuery } from '../../api/queue'
 import { useGetStatsQuery, useListNodesQuery } from '../../api/system'
-import type { Execution, PlatformNode, Project, Stats } from '../../api/types'
+import type { Execution, PlatformNode, Project, Queue, Stats } from '../../api/types'
 import { useSetCrumbs } from '../../app/crumbs'
 import { ButtonLink } from '../../design/Button'
 import { ErrorNotice, RefreshNotice } from '../../design/feedback'
@@ -55,7 +56,7 @@ function Figure(props: {
   )
 }
 
-function Figures({ stats }: { stats: Stats | undefined }) {
+function Figures({ stats, forQuota }: { stats: Stats | undefined; forQuota: number }) {
   const t = useT()
   const number = (value: number | undefined) =>
     value === undefined ? undefined : formatNumber(value)
@@ -82,6 +83,7 @@ function Figures({ stats }: { stats: Stats | undefined }) {
         label={t('projects.waiting')}
         look={executionLook.waiting_input}
         value={number(stats?.waiting)}
+        note={forQuota > 0 && t('dashboard.waiting_quota', { count: forQuota })}
         to="/executions?status=waiting_input,waiting_approval,waiting_quota"
       />
       <Figure
@@ -112,6 +114,21 @@ interface Concern {
   text: ReactNode
   to: string
   action: Key
+}
+
+function pausedQueue(queue: Queue | undefined, t: ReturnType<typeof useT>): Concern[] {
+  if (!queue?.pause) return []
+  const { by, note } = queue.pause
+  return [
+    {
+      key: 'queue',
+      look: { tone: 'warn', shape: 'pause', label: 'project.status.paused' },
+      title: t('dashboard.queue_paused'),
+      text: note ?? t('queue.paused_by', { who: by }),
+      to: '/executions#queue',
+      action: 'dashboard.open',
+    },
+  ]
 }
 
 function concerns(
@@ -238,6 +255,7 @@ export default function DashboardPage() {
   const latest = useListExecutionsQuery(recent, polling)
   const needs = useListExecutionsQuery(waiting, polling)
   const nodes = useListNodesQuery(undefined, polling)
+  const queue = useGetQueueQuery(undefined, queuePolling)
   const area = useRef<HTMLDivElement>(null)
   const manage = useMay('MANAGE')
   useTitle(t('nav.dashboard'))
@@ -259,6 +277,7 @@ export default function DashboardPage() {
       .filter((execution) => execution.status.startsWith('waiting'))
       .map((execution) => [execution.id, execution]),
   )
+  const forQuota = [...waitingNow.values()].filter((each) => each.status === 'waiting_quota').length
   const items = projects.data?.items
   const error = projects.error ?? latest.error ?? stats.error
   const failed = error !== undefined
@@ -286,15 +305,18 @@ export default function DashboardPage() {
       {empty && <FirstSteps />}
       {!empty && !nothing && (
         <>
-          <Figures stats={stats.data} />
+          <Figures stats={stats.data} forQuota={forQuota} />
           <Attention
-            items={concerns(
-              items ?? [],
-              [...waitingNow.values()],
-              nodes.data?.items ?? [],
-              t,
-              language,
-            )}
+            items={[
+              ...pausedQueue(queue.data, t),
+              ...concerns(
+                items ?? [],
+                [...waitingNow.values()],
+                nodes.data?.items ?? [],
+                t,
+                language,
+              ),
+            ]}
           />
           <div ref={area}>
             <Card

@@ -14,6 +14,7 @@ import { formatCost, formatNumber } from '../../i18n/format'
 import { pick, useLanguage, useT } from '../../i18n/t'
 import { NodeName } from '../../parts/NodeName'
 import { awaitsPullRequest, useIsOpening } from '../../parts/PullRequest'
+import { Waiting } from '../queue/Waiting'
 import { Conversation } from './Conversation'
 
 /** Failures whose cure is in the project's settings. */
@@ -250,15 +251,10 @@ function Attempts({ execution }: { execution: Execution }) {
 
 export function Summary({ execution }: { execution: Execution }) {
   const t = useT()
-  const language = useLanguage()
-  const { reason, question, queued_reason, summary, status } = execution
+  const { reason, question, summary, status } = execution
   return (
     <>
-      {status === 'queued' && queued_reason && (
-        <Notice tone="queue" title={t('execution.why_queued')}>
-          <p>{pick(queued_reason, language)}</p>
-        </Notice>
-      )}
+      <Waiting execution={execution} />
       {reason && status !== 'succeeded' && status !== 'queued' && (
         <Failure execution={execution} reason={reason} />
       )}

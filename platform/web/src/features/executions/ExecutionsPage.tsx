@@ -16,6 +16,7 @@ import { useNewExecutions } from '../../parts/newExecutions'
 import { Pager } from '../../parts/Pager'
 import { usePager, useUrlState, withFilter } from '../../parts/urlState'
 import { usePolling } from '../../realtime/live'
+import { QueueButton } from '../queue/QueueButton'
 import './executions.css'
 
 const filters: { status: string; label: Key; look?: Look }[] = [
@@ -102,7 +103,7 @@ export default function ExecutionsPage() {
       </Page>
     )
   return (
-    <Page title={t('executions.title')}>
+    <Page title={t('executions.title')} actions={<QueueButton />}>
       <RefreshNotice error={list.error} onRetry={() => void list.refetch()} />
       <div ref={area}>
         <Card label={t('executions.title')}>

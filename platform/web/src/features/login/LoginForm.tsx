@@ -1,9 +1,10 @@
 /** Name and password, on the sign-in page and in the dialog over an expired session. */
-import { type FormEvent, useCallback, useId, useRef, useState } from 'react'
+import { useCallback, useRef, useState } from 'react'
 import { describe, isApiError } from '../../api/problem'
 import { login } from '../../api/session'
 import type { Me } from '../../api/types'
 import { Button } from '../../design/Button'
+import { Field, Form } from '../../design/Form'
 import { Notice } from '../../design/feedback'
 import { focusOnMount } from '../../design/focus'
 import { useNow } from '../../design/Time'
@@ -11,7 +12,6 @@ import { useT } from '../../i18n/t'
 
 export function LoginForm(props: { username?: string; onDone: (user: Me) => Promise<void> }) {
   const t = useT()
-  const id = useId()
   const password = useRef<HTMLInputElement | null>(null)
   const known = Boolean(props.username)
   const keepPassword = useCallback(
@@ -27,10 +27,8 @@ export function LoginForm(props: { username?: string; onDone: (user: Me) => Prom
   const now = useNow()
   const wait = Math.ceil((lockedUntil - now) / 1000)
 
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
+  const submit = async (data: FormData) => {
     if (busy || wait > 0) return
-    const data = new FormData(event.currentTarget)
     setBusy(true)
     setError(null)
     try {
@@ -48,45 +46,45 @@ export function LoginForm(props: { username?: string; onDone: (user: Me) => Prom
   }
 
   return (
-    <form className="door-form" onSubmit={(event) => void submit(event)}>
+    <Form className="door-form" onSubmit={submit}>
       {error !== null && (
         <Notice tone="fail" role="alert" title={describeSignIn(error, t)}>
           {wait > 0 && <p>{t('login.wait', { seconds: wait })}</p>}
         </Notice>
       )}
-      <div className="field">
-        <label htmlFor={`${id}u`}>{t('login.username')}</label>
-        <input
-          ref={known ? undefined : focusOnMount}
-          id={`${id}u`}
-          className="input"
-          name="username"
-          autoComplete="username"
-          autoCapitalize="none"
-          spellCheck={false}
-          required
-          maxLength={64}
-          defaultValue={props.username}
-          readOnly={known}
-        />
-      </div>
-      <div className="field">
-        <label htmlFor={`${id}p`}>{t('login.password')}</label>
-        <input
-          ref={keepPassword}
-          id={`${id}p`}
-          className="input"
-          name="password"
-          type="password"
-          autoComplete="current-password"
-          required
-          maxLength={200}
-        />
-      </div>
+      <Field name="username" label={t('login.username')}>
+        {(parts) => (
+          <input
+            {...parts}
+            ref={known ? undefined : focusOnMount}
+            className="input"
+            autoComplete="username"
+            autoCapitalize="none"
+            spellCheck={false}
+            required
+            maxLength={64}
+            defaultValue={props.username}
+            readOnly={known}
+          />
+        )}
+      </Field>
+      <Field name="password" label={t('login.password')}>
+        {(parts) => (
+          <input
+            {...parts}
+            ref={keepPassword}
+            className="input"
+            type="password"
+            autoComplete="current-password"
+            required
+            maxLength={200}
+          />
+        )}
+      </Field>
       <Button type="submit" primary busy={busy}>
         {t('login.submit')}
       </Button>
-    </form>
+    </Form>
   )
 }
 

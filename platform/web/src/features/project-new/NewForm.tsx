@@ -154,7 +154,7 @@ export default function NewForm() {
               <GithubChecks onState={setGithub} />
               <LabelFields />
               <Advanced
-                title={t('form.advanced')}
+                title={t('form.name_and_addresses')}
                 fields={['name', 'github_api_url', 'github_git_url']}
               >
                 <NameField />
@@ -169,7 +169,7 @@ export default function NewForm() {
               </div>
               <ClaudeChecks onState={setClaude} />
               <Advanced
-                title={t('form.advanced_claude')}
+                title={t('form.tools_and_address')}
                 fields={[
                   'allowed_tools',
                   'disallowed_tools',
@@ -186,7 +186,7 @@ export default function NewForm() {
               <LimitFields />
               <InstructionField />
               <Advanced
-                title={t('form.advanced')}
+                title={t('form.how_it_runs')}
                 fields={['language', 'driver', 'command', 'allow_workflow_files']}
               >
                 <LanguageField />

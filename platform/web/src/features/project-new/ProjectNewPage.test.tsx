@@ -173,7 +173,7 @@ describe('making a project', () => {
     const { user } = renderApp('/projects/new')
     await user.click(await screen.findByRole('textbox', { name: 'リポジトリ' }))
     await user.paste('https://ghe.example/team/app')
-    await user.click(screen.getAllByText('詳細設定')[0] as HTMLElement)
+    await user.click(screen.getByText('プロジェクト名と GitHub の接続先'))
     expect(screen.getByLabelText('GitHub API のアドレス')).toHaveValue('https://ghe.example/api/v3')
   })
 

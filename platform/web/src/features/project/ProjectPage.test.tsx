@@ -52,8 +52,31 @@ describe('a project', () => {
     await user.click(within(dialog).getByRole('button', { name: '実行する' }))
     await waitFor(() => expect(address()).toMatch(/^\/executions\/01JD/))
     const sent = standIn().calls.findLast((c) => c.path.endsWith('/payments-api/executions'))
-    expect(sent?.body).toEqual({ issue_number: 12 })
+    expect(sent?.body).toEqual({ issue_number: 12, priority: 'normal' })
     expect(sent?.headers['idempotency-key']).toBeTruthy()
+  })
+
+  it('says in its own words what a run still needs', async () => {
+    const { user } = renderApp('/projects/payments-api')
+    await user.click(await screen.findByRole('button', { name: '実行する' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    const run = dialog.getByRole('button', { name: '実行する' })
+    expect(run.closest('form')).toHaveAttribute('novalidate')
+    await user.click(run)
+    const issue = dialog.getByLabelText('Issue 番号')
+    expect(issue).toHaveAccessibleDescription('入力が必要です')
+    expect(issue).toHaveFocus()
+    await user.type(issue, 'abc')
+    expect(issue).toHaveAccessibleDescription('123 のような番号を入力します')
+    await user.clear(issue)
+    await user.type(issue, '#12')
+    expect(issue).not.toHaveAttribute('aria-invalid')
+    await user.click(dialog.getByRole('button', { name: '作業内容を書く' }))
+    await user.type(dialog.getByLabelText('件名'), '   ')
+    await user.click(run)
+    expect(dialog.getByLabelText('件名')).toHaveAccessibleDescription('入力が必要です')
+    expect(dialog.getByLabelText('依頼内容')).toHaveAccessibleDescription('入力が必要です')
+    expect(standIn().calls.some((c) => c.path.endsWith('/payments-api/executions'))).toBe(false)
   })
 
   it('is not found', async () => {
@@ -84,6 +107,29 @@ describe('settings', () => {
     expect(updates()[0]?.body).toEqual({ max_concurrent: 5 })
     expect(updates()[0]?.headers['if-match']).toBe('"3"')
     await waitFor(() => expect(screen.queryByText(/未保存の変更/)).not.toBeInTheDocument())
+  })
+
+  it('hold when the queue gives it a turn, and how often it tries again', async () => {
+    const { user } = renderApp('/projects/payments-api/settings')
+    await user.click(await screen.findByText('稼働時間・順番・自動再試行'))
+    await user.type(screen.getByLabelText('稼働時間'), 'mon-fri 09:00-18:00')
+    await user.type(screen.getByLabelText('タイムゾーン'), 'Asia/Tokyo')
+    await user.type(screen.getByLabelText('自動再試行の上限'), '0')
+    await user.click(screen.getByRole('button', { name: '保存' }))
+    await waitFor(() => expect(updates()).toHaveLength(1))
+    expect(updates()[0]?.body).toEqual({
+      active_hours: 'mon-fri 09:00-18:00',
+      time_zone: 'Asia/Tokyo',
+      retry_limit: 0,
+    })
+  })
+
+  it('name their foldouts by what they hold', async () => {
+    const { container } = renderApp('/projects/payments-api/settings')
+    await screen.findByLabelText('同時実行数')
+    const names = [...container.querySelectorAll('summary')].map((each) => each.textContent)
+    expect(names.length).toBeGreaterThan(1)
+    expect(new Set(names).size).toBe(names.length)
   })
 
   it('go back', async () => {

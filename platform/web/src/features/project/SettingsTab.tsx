@@ -36,6 +36,7 @@ import {
   LanguageField,
   LimitFields,
   ModelField,
+  QueueFields,
   RepositoryField,
   TokenField,
   ToolFields,
@@ -171,6 +172,11 @@ export default function SettingsTab({
   }, [draftKey, setValue])
   useDraft(draftKey, form)
 
+  // The address may name a part; it was not there yet when the page was.
+  useEffect(() => {
+    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView()
+  }, [])
+
   // Somebody saved elsewhere: what is untouched here follows, what is being changed stays.
   useEffect(() => {
     if (project.version === base.version) return
@@ -246,7 +252,10 @@ export default function SettingsTab({
                 </Secret>
               </div>
               <GithubChecks project={project.id} onlyWhenChanged />
-              <Advanced title={t('form.advanced')} fields={['github_api_url', 'github_git_url']}>
+              <Advanced
+                title={t('form.github_addresses')}
+                fields={['github_api_url', 'github_git_url']}
+              >
                 <AddressFields />
               </Advanced>
             </FormCard>
@@ -270,13 +279,19 @@ export default function SettingsTab({
               <ClaudeChecks project={project.id} onlyWhenChanged />
               <InstructionField />
               <ToolFields />
-              <Advanced title={t('form.advanced')} fields={['anthropic_base_url']}>
+              <Advanced title={t('form.claude_address')} fields={['anthropic_base_url']}>
                 <ClaudeAddressField />
               </Advanced>
             </FormCard>
 
             <FormCard id="limits" icon={SlidersHorizontal} title={t('settings.limits')}>
               <LimitFields />
+              <Advanced
+                title={t('form.queue')}
+                fields={['active_hours', 'time_zone', 'queue_weight', 'retry_limit']}
+              >
+                <QueueFields />
+              </Advanced>
               <DriverFields />
             </FormCard>
 

@@ -1,5 +1,5 @@
 /** Making or changing a schedule: when, in which time zone, what; its next times as you type. */
-import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'react'
+import { useEffect, useId, useState } from 'react'
 import { describe } from '../../api/problem'
 import {
   useCreateScheduleMutation,
@@ -8,10 +8,13 @@ import {
 } from '../../api/schedules'
 import type { Project, Schedule, ScheduleCreate } from '../../api/types'
 import { Button } from '../../design/Button'
+import { Field, Form } from '../../design/Form'
 import { ErrorNotice } from '../../design/feedback'
 import { focusOnMount } from '../../design/focus'
 import { type Key, useLanguage, useT } from '../../i18n/t'
 import Dialog from '../../overlay/Dialog'
+import { PrioritySelect } from '../../parts/priority'
+import { TimeZones } from '../../parts/TimeZones'
 import './schedules.css'
 
 const CHECK_AFTER_MS = 400
@@ -22,13 +25,6 @@ const presets: { cron: string; label: Key }[] = [
   { cron: '0 9 * * mon-fri', label: 'schedules.preset_weekdays' },
   { cron: '0 9 * * mon', label: 'schedules.preset_weekly' },
   { cron: '0 9 1 * *', label: 'schedules.preset_monthly' },
-]
-
-const priorities: { value: Schedule['priority']; label: Key }[] = [
-  { value: 'low', label: 'priority.low' },
-  { value: 'normal', label: 'priority.normal' },
-  { value: 'high', label: 'priority.high' },
-  { value: 'critical', label: 'priority.critical' },
 ]
 
 const overlaps: { value: Schedule['overlap']; label: Key }[] = [
@@ -89,22 +85,7 @@ function Preview({ cron, zone }: { cron: string; zone: string }) {
   )
 }
 
-function Field(props: { id: string; label: string; help?: string; children: ReactNode }) {
-  return (
-    <div className="field">
-      <label htmlFor={props.id}>{props.label}</label>
-      {props.children}
-      {props.help && (
-        <span className="field-help" id={`${props.id}-help`}>
-          {props.help}
-        </span>
-      )}
-    </div>
-  )
-}
-
 function Choice<T extends string>(props: {
-  id: string
   name: string
   label: string
   value: T
@@ -112,14 +93,16 @@ function Choice<T extends string>(props: {
 }) {
   const t = useT()
   return (
-    <Field id={props.id} label={props.label}>
-      <select id={props.id} className="input" name={props.name} defaultValue={props.value}>
-        {props.options.map((option) => (
-          <option key={option.value} value={option.value}>
-            {t(option.label)}
-          </option>
-        ))}
-      </select>
+    <Field name={props.name} label={props.label}>
+      {(parts) => (
+        <select {...parts} className="input" defaultValue={props.value}>
+          {props.options.map((option) => (
+            <option key={option.value} value={option.value}>
+              {t(option.label)}
+            </option>
+          ))}
+        </select>
+      )}
     </Field>
   )
 }
@@ -157,9 +140,8 @@ export default function ScheduleDialog(props: {
   const [update, updating] = useUpdateScheduleMutation()
   const error = creating.error ?? updating.error
 
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const body = bodyOf(new FormData(event.currentTarget), kind)
+  const submit = async (data: FormData) => {
+    const body = bodyOf(data, kind)
     const result = schedule
       ? await update({ id: schedule.id, version: schedule.version, body })
       : await create({ project: project.id, body })
@@ -172,51 +154,51 @@ export default function ScheduleDialog(props: {
       title={schedule ? t('schedules.edit', { name: schedule.name }) : t('schedules.new')}
       onClose={onClose}
     >
-      <form className="dialog-body" onSubmit={(event) => void submit(event)}>
-        <Field id={`${id}name`} label={t('schedules.name')}>
-          <input
-            ref={focusOnMount}
-            id={`${id}name`}
-            className="input"
-            name="name"
-            defaultValue={schedule?.name}
-            required
-            maxLength={100}
-            autoComplete="off"
-          />
+      <Form className="dialog-body" onSubmit={submit}>
+        <Field name="name" label={t('schedules.name')}>
+          {(parts) => (
+            <input
+              ref={focusOnMount}
+              {...parts}
+              className="input"
+              defaultValue={schedule?.name}
+              required
+              maxLength={100}
+              autoComplete="off"
+            />
+          )}
         </Field>
         <div className="schedule-when">
-          <Field id={`${id}cron`} label={t('schedules.cron')} help={t('schedules.cron_help')}>
-            <input
-              id={`${id}cron`}
-              className="input mono"
-              name="cron"
-              value={cron}
-              onChange={(event) => setCron(event.target.value)}
-              required
-              maxLength={200}
-              autoComplete="off"
-              spellCheck={false}
-              aria-describedby={`${id}cron-help`}
-            />
+          <Field name="cron" label={t('schedules.cron')} help={t('schedules.cron_help')}>
+            {(parts) => (
+              <input
+                {...parts}
+                className="input mono"
+                value={cron}
+                onChange={(event) => setCron(event.target.value)}
+                required
+                maxLength={200}
+                autoComplete="off"
+                spellCheck={false}
+              />
+            )}
           </Field>
-          <Field id={`${id}zone`} label={t('schedules.time_zone')}>
-            <input
-              id={`${id}zone`}
-              className="input"
-              name="time_zone"
-              value={zone}
-              onChange={(event) => setZone(event.target.value)}
-              list={`${id}zones`}
-              maxLength={64}
-              autoComplete="off"
-              spellCheck={false}
-            />
-            <datalist id={`${id}zones`}>
-              {Intl.supportedValuesOf('timeZone').map((name) => (
-                <option key={name} value={name} />
-              ))}
-            </datalist>
+          <Field name="time_zone" label={t('schedules.time_zone')}>
+            {(parts) => (
+              <>
+                <input
+                  {...parts}
+                  className="input"
+                  value={zone}
+                  onChange={(event) => setZone(event.target.value)}
+                  list={`${id}zones`}
+                  maxLength={64}
+                  autoComplete="off"
+                  spellCheck={false}
+                />
+                <TimeZones id={`${id}zones`} />
+              </>
+            )}
           </Field>
         </div>
         <fieldset className="schedule-presets">
@@ -243,78 +225,74 @@ export default function ScheduleDialog(props: {
           </button>
         </div>
         {kind === 'issue' ? (
-          <Field id={`${id}issue`} label={t('run.issue')} help={t('schedules.issue_help')}>
-            <input
-              id={`${id}issue`}
-              className="input"
-              name="issue"
-              inputMode="numeric"
-              pattern="#?[1-9][0-9]{0,8}"
-              title={t('run.issue_form')}
-              defaultValue={schedule?.issue_number ?? ''}
-              autoComplete="off"
-              required
-              aria-describedby={`${id}issue-help`}
-            />
+          <Field name="issue" label={t('run.issue')} help={t('schedules.issue_help')}>
+            {(parts) => (
+              <input
+                {...parts}
+                className="input"
+                inputMode="numeric"
+                pattern="\s*#?[1-9][0-9]{0,8}\s*"
+                data-form={t('run.issue_form')}
+                defaultValue={schedule?.issue_number ?? ''}
+                autoComplete="off"
+                required
+              />
+            )}
           </Field>
         ) : (
           <>
-            <Field id={`${id}title`} label={t('run.task_title')}>
-              <input
-                id={`${id}title`}
-                className="input"
-                name="title"
-                defaultValue={schedule?.title ?? ''}
-                required
-                maxLength={300}
-              />
+            <Field name="title" label={t('run.task_title')}>
+              {(parts) => (
+                <input
+                  {...parts}
+                  className="input"
+                  defaultValue={schedule?.title ?? ''}
+                  required
+                  maxLength={300}
+                />
+              )}
             </Field>
-            <Field id={`${id}prompt`} label={t('run.task_prompt')}>
-              <textarea
-                id={`${id}prompt`}
-                className="input"
-                name="prompt"
-                rows={5}
-                defaultValue={schedule?.prompt ?? ''}
-                required
-                maxLength={100_000}
-              />
+            <Field name="prompt" label={t('run.task_prompt')}>
+              {(parts) => (
+                <textarea
+                  {...parts}
+                  className="input"
+                  rows={5}
+                  defaultValue={schedule?.prompt ?? ''}
+                  required
+                  maxLength={100_000}
+                />
+              )}
             </Field>
           </>
         )}
         <div className="schedule-when">
           <Choice
-            id={`${id}overlap`}
             name="overlap"
             label={t('schedules.overlap')}
             value={schedule?.overlap ?? 'skip'}
             options={overlaps}
           />
           <Choice
-            id={`${id}missed`}
             name="missed"
             label={t('schedules.missed')}
             value={schedule?.missed ?? 'run_once'}
             options={misses}
           />
-          <Choice
-            id={`${id}priority`}
-            name="priority"
-            label={t('priority.title')}
-            value={schedule?.priority ?? 'normal'}
-            options={priorities}
-          />
-          <Field id={`${id}jitter`} label={t('schedules.jitter')} help={t('schedules.jitter_help')}>
-            <input
-              id={`${id}jitter`}
-              className="input"
-              name="jitter"
-              type="number"
-              min={0}
-              max={60}
-              defaultValue={schedule ? Math.round(schedule.jitter_seconds / 60) : 0}
-              aria-describedby={`${id}jitter-help`}
-            />
+          <Field name="priority" label={t('priority.title')}>
+            {(parts) => <PrioritySelect {...parts} defaultValue={schedule?.priority ?? 'normal'} />}
+          </Field>
+          <Field name="jitter" label={t('schedules.jitter')} help={t('schedules.jitter_help')}>
+            {(parts) => (
+              <input
+                {...parts}
+                className="input"
+                type="number"
+                min={0}
+                max={60}
+                defaultValue={schedule ? Math.round(schedule.jitter_seconds / 60) : 0}
+              />
+            )}
           </Field>
         </div>
         {error && <ErrorNotice error={error} title={t('schedules.not_saved')} withFields />}
@@ -324,7 +302,7 @@ export default function ScheduleDialog(props: {
             {t('settings.save')}
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   )
 }

@@ -3,18 +3,21 @@
  * in the fragment, which browsers send to nobody, and is taken out of the address at once.
  */
 import { CircleCheck } from 'lucide-react'
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { Link } from 'react-router'
 import { describe, describeField, isApiError } from '../../api/problem'
 import { finishSetup } from '../../api/session'
 import type { Me } from '../../api/types'
 import { Button } from '../../design/Button'
+import { Field, Form } from '../../design/Form'
 import { Notice } from '../../design/feedback'
+import { focusOnMount } from '../../design/focus'
 import { useTitle } from '../../design/Page'
 import { useLanguage, useT } from '../../i18n/t'
 import { Door } from '../../parts/Door'
 
 const shortestPassword = 8
+const fields = ['token', 'username', 'password']
 
 function takeToken(): string {
   const token = location.hash.slice(1)
@@ -43,35 +46,28 @@ export default function SetupPage(props: {
 
 function SetupForm({ onDone }: { onDone: (user: Me) => Promise<void> }) {
   const t = useT()
-  const id = useId()
   const language = useLanguage()
   const [token] = useState(() => {
     linkToken = takeToken() || linkToken
     return linkToken ?? ''
   })
-  const first = useRef<HTMLInputElement>(null)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
-  const [short, setShort] = useState(false)
-  const fieldErrors = isApiError(error) ? error.errors : []
-  const problem = (field: string) => fieldErrors.find((each) => each.field === field)
+  const problems = useMemo(() => {
+    const found = isApiError(error) ? error.errors : []
+    return Object.fromEntries(found.map((each) => [each.field, describeField(each, t)]))
+  }, [error, t])
+  const isElsewhere = Object.keys(problems).every((field) => !fields.includes(field))
 
-  useEffect(() => first.current?.focus(), [])
-
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
+  const submit = async (data: FormData) => {
     if (busy) return
-    const data = new FormData(event.currentTarget)
-    const password = String(data.get('password'))
-    setShort(password.length < shortestPassword)
-    if (password.length < shortestPassword) return
     setBusy(true)
     setError(null)
     try {
       const user = await finishSetup({
         token: token || String(data.get('token')).trim(),
         username: String(data.get('username')).trim(),
-        password,
+        password: String(data.get('password')),
         language,
       })
       linkToken = null
@@ -82,83 +78,61 @@ function SetupForm({ onDone }: { onDone: (user: Me) => Promise<void> }) {
     }
   }
 
-  const passwordProblem = problem('password')
-  const usernameProblem = problem('username')
   return (
     <Door title={t('setup.title')} lead={t('setup.lead')}>
-      <form className="door-form" onSubmit={(event) => void submit(event)}>
-        {error !== null && fieldErrors.length === 0 && (
+      <Form className="door-form" onSubmit={submit} problems={problems}>
+        {error !== null && isElsewhere && (
           <Notice tone="fail" role="alert" title={describe(error, t)} />
         )}
         {!token && (
-          <div className="field">
-            <label htmlFor={`${id}t`}>{t('setup.token')}</label>
-            <input
-              id={`${id}t`}
-              className="input mono"
-              name="token"
-              required
-              autoComplete="off"
-              spellCheck={false}
-              aria-describedby={`${id}th`}
-            />
-            <span className="field-help" id={`${id}th`}>
-              {t('setup.token_help')}
-            </span>
-          </div>
+          <Field name="token" label={t('setup.token')} help={t('setup.token_help')}>
+            {(parts) => (
+              <input
+                {...parts}
+                className="input mono"
+                required
+                autoComplete="off"
+                spellCheck={false}
+              />
+            )}
+          </Field>
         )}
-        <div className="field">
-          <label htmlFor={`${id}u`}>{t('login.username')}</label>
-          <input
-            ref={first}
-            id={`${id}u`}
-            className="input"
-            name="username"
-            autoComplete="username"
-            autoCapitalize="none"
-            spellCheck={false}
-            required
-            maxLength={64}
-            defaultValue="admin"
-            aria-invalid={usernameProblem ? true : undefined}
-            aria-describedby={usernameProblem ? `${id}ue` : undefined}
-          />
-          {usernameProblem && (
-            <span className="field-error" id={`${id}ue`} role="alert">
-              {describeField(usernameProblem, t)}
-            </span>
+        <Field name="username" label={t('login.username')}>
+          {(parts) => (
+            <input
+              {...parts}
+              ref={focusOnMount}
+              className="input"
+              autoComplete="username"
+              autoCapitalize="none"
+              spellCheck={false}
+              required
+              maxLength={64}
+              defaultValue="admin"
+            />
           )}
-        </div>
-        <div className="field">
-          <label htmlFor={`${id}p`}>{t('login.password')}</label>
-          <input
-            id={`${id}p`}
-            className="input"
-            name="password"
-            type="password"
-            autoComplete="new-password"
-            required
-            maxLength={200}
-            aria-invalid={short || passwordProblem ? true : undefined}
-            aria-describedby={`${id}ph`}
-            onChange={(event) => {
-              if (event.target.value.length >= shortestPassword) setShort(false)
-            }}
-          />
-          <span
-            className={short || passwordProblem ? 'field-error' : 'field-help'}
-            id={`${id}ph`}
-            role={short || passwordProblem ? 'alert' : undefined}
-          >
-            {passwordProblem
-              ? describeField(passwordProblem, t)
-              : t('setup.password_help', { count: shortestPassword })}
-          </span>
-        </div>
+        </Field>
+        <Field
+          name="password"
+          label={t('login.password')}
+          help={t('form.too_short', { count: shortestPassword })}
+        >
+          {(parts) => (
+            <input
+              {...parts}
+              className="input"
+              type="password"
+              autoComplete="new-password"
+              required
+              minLength={shortestPassword}
+              maxLength={200}
+            />
+          )}
+        </Field>
         <Button type="submit" primary busy={busy}>
           {t('setup.submit')}
         </Button>
-      </form>
+      </Form>
     </Door>
   )
 }
