@@ -75,7 +75,7 @@ describe('formats in Japanese', () => {
 
   it('gives durations and numbers', () => {
     expect(formatDuration(372_000)).toBe('6 分 12 秒')
-    expect(formatCompact(42_100)).toBe('4.2万')
+    expect(formatCompact(42_100)).toBe('4.21万')
   })
 })
 

@@ -20,12 +20,12 @@ export function formatNumber(value: number): string {
   return cached('number', (l) => new Intl.NumberFormat(l)).format(value)
 }
 
-/** 1,204 stays; 42,100 → 42.1K / 4.2万. For places where space is short. */
+/** 1,204 stays; 42,100 → 42.1K / 4.21万: as exact in either language. For places where space is short. */
 export function formatCompact(value: number): string {
   if (value < 10_000) return formatNumber(value)
   return cached(
     'compact',
-    (l) => new Intl.NumberFormat(l, { notation: 'compact', maximumFractionDigits: 1 }),
+    (l) => new Intl.NumberFormat(l, { notation: 'compact', maximumSignificantDigits: 3 }),
   ).format(value)
 }
 

@@ -37,6 +37,7 @@ function Tally(props: { value: number; label?: string; wide?: boolean }) {
 function Row({ project }: { project: Project }) {
   const t = useT()
   const { counts } = project
+  const repository = `${project.github_owner}/${project.github_repo}`
   return (
     <tr>
       <td>
@@ -47,9 +48,7 @@ function Row({ project }: { project: Project }) {
           <Link className="row-link" to={`/projects/${project.id}`}>
             {project.name}
           </Link>
-          <span className="muted">
-            {project.github_owner}/{project.github_repo}
-          </span>
+          {project.name !== repository && <span className="muted">{repository}</span>}
         </div>
       </td>
       <Tally value={counts.running} label={t('status.running')} />

@@ -10,11 +10,23 @@ import { Card, Facts } from '../../design/Page'
 import { agentLook, executionLook, Glyph, type Look, StatusText } from '../../design/Status'
 import { RelativeTime } from '../../design/Time'
 import { formatCost, formatDuration, formatNumber } from '../../i18n/format'
-import { pick, useLanguage, useT } from '../../i18n/t'
+import { type Key, pick, useLanguage, useT } from '../../i18n/t'
 import { ExecutionTable, NoExecutions } from '../../parts/ExecutionTable'
 import { NodeName } from '../../parts/NodeName'
 import { useNewExecutions } from '../../parts/newExecutions'
 import { usePolling } from '../../realtime/live'
+
+/** Which secrets are missing: what that is called, and where it is mended. */
+function missingOf(project: Project): { title: Key; text: Key; part: string } | null {
+  const { github_token, anthropic_api_key } = project.secrets
+  const token = !github_token.set
+  const key = project.driver === 'claude' && !anthropic_api_key.set
+  if (token && key)
+    return { title: 'project.no_secrets', text: 'project.no_secrets_text', part: 'general' }
+  if (token) return { title: 'project.no_token', text: 'project.no_token_text', part: 'general' }
+  if (key) return { title: 'project.no_key', text: 'project.no_key_text', part: 'claude' }
+  return null
+}
 
 /** What stands in the way, and where it is mended. */
 function Health({ project }: { project: Project }) {
@@ -26,28 +38,24 @@ function Health({ project }: { project: Project }) {
         <p>{t('project.not_active_text')}</p>
       </Notice>
     )
-  const missing =
-    !project.secrets.github_token.set ||
-    (project.driver === 'claude' && !project.secrets.anthropic_api_key.set)
+  const missing = missingOf(project)
   const bad = project.health === 'failing' || project.health === 'misconfigured'
   if (!bad && !missing) return null
+  const found = project.health_reason ? pick(project.health_reason, language) : t('health.failing')
   return (
     <Notice
-      tone={project.health === 'failing' || bad ? 'fail' : 'warn'}
-      title={
-        project.health_reason && bad
-          ? pick(project.health_reason, language)
-          : missing
-            ? t('project.secrets_missing')
-            : t('health.failing')
-      }
+      tone={bad ? 'fail' : 'warn'}
+      title={missing ? t(missing.title) : found}
       action={
-        <Link className="btn btn-small" to={`/projects/${project.id}/settings`}>
+        <Link
+          className="btn btn-small"
+          to={`/projects/${project.id}/settings${missing ? `#${missing.part}` : ''}`}
+        >
           {t('execution.open_settings')}
         </Link>
       }
     >
-      {bad && <p>{t('project.heals')}</p>}
+      <p>{t(missing ? missing.text : 'project.heals')}</p>
     </Notice>
   )
 }

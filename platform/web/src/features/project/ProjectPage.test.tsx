@@ -79,6 +79,31 @@ describe('a project', () => {
     expect(standIn().calls.some((c) => c.path.endsWith('/payments-api/executions'))).toBe(false)
   })
 
+  it('says which secret is missing and where it is entered', async () => {
+    project('new-project').secrets.github_token.set = false
+    renderApp('/projects/new-project')
+    await screen.findByText('GitHub アクセストークンが設定されていません')
+    expect(screen.getByText(/設定の「基本情報」で入力してください/)).toBeInTheDocument()
+    expect(screen.getByRole('link', { name: '設定を開く' })).toHaveAttribute(
+      'href',
+      '/projects/new-project/settings#general',
+    )
+  })
+
+  it('without a name of its own says its repository once', async () => {
+    project('payments-api').name = 'medamap/payments-api'
+    const page = renderApp('/projects/payments-api')
+    await screen.findByRole('heading', { name: /medamap\/payments-api/ })
+    expect(screen.getByRole('link', { name: /GitHub リポジトリ/ })).toBeInTheDocument()
+    expect(page.container.querySelector('header.page-head')?.textContent).toMatch(
+      /^(?!.*payments-api.*payments-api)/,
+    )
+    page.unmount()
+    renderApp('/projects')
+    const row = await screen.findByRole('row', { name: /medamap\/payments-api/ })
+    expect(row.textContent?.match(/payments-api/g)).toHaveLength(1)
+  })
+
   it('is not found', async () => {
     renderApp('/projects/nope')
     await screen.findByRole('heading', { name: 'ページが見つかりません' })

@@ -96,6 +96,7 @@ function Loaded({ project, tab }: { project: Project; tab: string | undefined })
   const t = useT()
   const manage = useMay('MANAGE')
   const base = `/projects/${project.id}`
+  const repository = `${project.github_owner}/${project.github_repo}`
   useTitle(project.name)
   useSetCrumbs([{ label: t('projects.title'), to: '/projects' }, { label: project.name }])
   return (
@@ -109,7 +110,7 @@ function Loaded({ project, tab }: { project: Project; tab: string | undefined })
       sub={
         <>
           <ExternalLink href={project.github_url}>
-            {project.github_owner}/{project.github_repo}
+            {project.name === repository ? t('project.github_repository') : repository}
           </ExternalLink>
           {project.default_branch && <code>{project.default_branch}</code>}
           <span>{t('project.label_hint', { label: project.trigger_label })}</span>
