@@ -13,11 +13,20 @@ import './parts.css'
 
 const patienceMs = 60_000
 
-/** Pushed for an issue, and not linked yet. Work without an issue gets a branch only. */
-export function awaitsPullRequest(execution: Execution): boolean {
+function isPushedWithoutOne(execution: Execution): boolean {
   const pushed = execution.head_sha !== null && !execution.no_changes
   const ended = execution.status === 'succeeded' || execution.status === 'waiting_input'
-  return pushed && ended && execution.issue_number !== null && execution.pull_request === null
+  return pushed && ended && execution.pull_request === null
+}
+
+/** Pushed for an issue, and not linked yet. */
+export function awaitsPullRequest(execution: Execution): boolean {
+  return isPushedWithoutOne(execution) && execution.issue_number !== null
+}
+
+/** Work without an issue gets a branch, and no pull request by itself. */
+export function getsBranchOnly(execution: Execution): boolean {
+  return isPushedWithoutOne(execution) && execution.issue_number === null
 }
 
 /** Whether it should be there any moment; false when that has taken too long. */

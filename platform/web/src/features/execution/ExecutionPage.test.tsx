@@ -56,8 +56,37 @@ describe('an execution', () => {
     late.unmount()
     Object.assign(done, { issue_number: null, completed_at: new Date().toISOString() })
     renderApp(`/executions/${done.id}`)
-    await screen.findByRole('heading', { name: '成果' })
-    expect(screen.queryByText(/プルリクエスト/)).not.toBeInTheDocument()
+    await screen.findByText(/プルリクエストは自動では作成されません/)
+    expect(screen.queryByText('プルリクエストを作成しています…')).not.toBeInTheDocument()
+  })
+
+  it('without an issue says that there is a branch, and where to open a pull request', async () => {
+    const done = execution('succeeded')
+    const nothing = { pull_request: null, issue_number: null, issue_url: null }
+    Object.assign(done, nothing, { branch: 'poppo/task-7#a' })
+    renderApp(`/executions/${done.id}`)
+    expect(
+      await screen.findByRole('link', { name: /GitHub でプルリクエストを作成/ }),
+    ).toHaveAttribute(
+      'href',
+      'https://github.com/medamap/docs-site/compare/poppo/task-7%23a?expand=1',
+    )
+    expect(screen.getByRole('link', { name: /poppo\/task-7#a/ })).toHaveAttribute(
+      'href',
+      'https://github.com/medamap/docs-site/tree/poppo/task-7%23a',
+    )
+  })
+
+  it.each([
+    ['waiting_input', 'ここまでの作業'],
+    ['failed', '終了までの作業'],
+    ['succeeded', '作業のまとめ'],
+  ] as const)('calls what is reported by its state: %s', async (status, name) => {
+    const found = execution(status)
+    found.summary = 'Looked at the code.'
+    renderApp(`/executions/${found.id}/summary`)
+    await screen.findByRole('heading', { name })
+    expect(screen.getByText('Looked at the code.')).toBeInTheDocument()
   })
 
   it('says why it failed, what happens next, and where it is mended', async () => {

@@ -2,7 +2,8 @@
 import { GitBranch, GitCommitHorizontal, GitPullRequest, MessageCircleQuestion } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
-import type { Attempt, Execution, FailureReason } from '../../api/types'
+import { useGetProjectQuery } from '../../api/projects'
+import type { Attempt, Execution, ExecutionStatus, FailureReason } from '../../api/types'
 import { CopyButton } from '../../design/CopyButton'
 import { ExternalLink } from '../../design/ExternalLink'
 import { Notice, Spinner } from '../../design/feedback'
@@ -11,9 +12,9 @@ import { Card } from '../../design/Page'
 import { executionLook, Glyph, isFinal, type Look, StatusText } from '../../design/Status'
 import { AbsoluteTime, Elapsed } from '../../design/Time'
 import { formatCost, formatNumber } from '../../i18n/format'
-import { pick, useLanguage, useT } from '../../i18n/t'
+import { type Key, pick, useLanguage, useT } from '../../i18n/t'
 import { NodeName } from '../../parts/NodeName'
-import { awaitsPullRequest, useIsOpening } from '../../parts/PullRequest'
+import { awaitsPullRequest, getsBranchOnly, useIsOpening } from '../../parts/PullRequest'
 import { Waiting } from '../queue/Waiting'
 import { Conversation } from './Conversation'
 
@@ -35,10 +36,14 @@ const curedBySettings = new Set([
   'wall_clock',
 ])
 
-function repositoryOf(execution: Execution): string | null {
+/** The repository's page: of the issue or pull request, else as the project says it. */
+function useRepository(execution: Execution): string | null {
   const from = execution.pull_request?.url ?? execution.issue_url
-  return from ? from.replace(/\/(?:pull|issues)\/\d+.*$/, '') : null
+  const project = useGetProjectQuery(execution.project.id, { skip: from !== null })
+  return from ? from.replace(/\/(?:pull|issues)\/\d+.*$/, '') : (project.data?.github_url ?? null)
 }
+
+const inPath = (branch: string) => encodeURI(branch).replace(/[?#]/g, encodeURIComponent)
 
 function Failure({ execution, reason }: { execution: Execution; reason: FailureReason }) {
   const t = useT()
@@ -125,10 +130,25 @@ function PullRequestToCome({ execution }: { execution: Execution }) {
   )
 }
 
+/** Nobody is told of work without an issue, so nothing is opened for it: the person who asked for it does. */
+function BranchOnly({ repository, branch }: { repository: string | null; branch: string }) {
+  const t = useT()
+  return (
+    <ResultRow icon={<GitPullRequest size={17} aria-hidden="true" />}>
+      <span className="muted">{t('execution.branch_only')}</span>{' '}
+      {repository && (
+        <ExternalLink href={`${repository}/compare/${inPath(branch)}?expand=1`}>
+          {t('execution.open_pull_request')}
+        </ExternalLink>
+      )}
+    </ResultRow>
+  )
+}
+
 function Result({ execution }: { execution: Execution }) {
   const t = useT()
   const { pull_request, branch, head_sha, changes } = execution
-  const repository = repositoryOf(execution)
+  const repository = useRepository(execution)
   const changed = changes.files > 0
   if (!pull_request && !head_sha && !execution.no_changes) return null
   return (
@@ -142,12 +162,13 @@ function Result({ execution }: { execution: Execution }) {
           </ResultRow>
         )}
         {awaitsPullRequest(execution) && <PullRequestToCome execution={execution} />}
+        {getsBranchOnly(execution) && branch && (
+          <BranchOnly repository={repository} branch={branch} />
+        )}
         {branch && head_sha && (
           <ResultRow icon={<GitBranch size={17} aria-hidden="true" />}>
             {repository ? (
-              <ExternalLink
-                href={`${repository}/tree/${encodeURI(branch).replace(/[?#]/g, encodeURIComponent)}`}
-              >
+              <ExternalLink href={`${repository}/tree/${inPath(branch)}`}>
                 <code>{branch}</code>
               </ExternalLink>
             ) : (
@@ -249,6 +270,12 @@ function Attempts({ execution }: { execution: Execution }) {
   )
 }
 
+/** What is reported is all of the work, or as much of it as there is. */
+function summaryTitle(status: ExecutionStatus): Key {
+  if (status === 'succeeded') return 'execution.summary'
+  return isFinal(status) ? 'execution.summary_ended' : 'execution.summary_so_far'
+}
+
 export function Summary({ execution }: { execution: Execution }) {
   const t = useT()
   const { reason, question, summary, status } = execution
@@ -261,14 +288,14 @@ export function Summary({ execution }: { execution: Execution }) {
       {question && <Question execution={execution} text={question} />}
       <Result execution={execution} />
       {summary && (
-        <Card title={t('execution.summary')}>
+        <Card title={t(summaryTitle(status))}>
           <div className="card-body">
             <Markdown text={summary} />
           </div>
         </Card>
       )}
       {!summary && !isFinal(status) && !question && (
-        <Card title={t('execution.summary')}>
+        <Card title={t(summaryTitle(status))}>
           <p className="card-body muted">{t('execution.summary_later')}</p>
         </Card>
       )}
