@@ -183,7 +183,7 @@ static void copy_text(const struct pb_log_block *block, uint64_t at, struct pb_b
 int pb_log_reader_text(struct pb_log_reader *reader, uint64_t at, struct pb_buf *ret_text,
                        struct pb_error *err)
 {
-    uint64_t end = pb_log_text_bytes(&reader->info), line;
+    uint64_t end = pb_log_text_bytes(&reader->info), line = 0;
     size_t before = ret_text->len;
 
     if (at >= end || ret_text->len == ret_text->max)

@@ -39,6 +39,27 @@ struct pb_log_entry {
     char data[];
 };
 
+/* log_entry.c */
+/* The lines of a chunk that are not there yet; count 0: none. */
+struct pb_log_fresh {
+    const char *data;
+    size_t len;
+    uint32_t count;
+};
+/* Fills the acknowledgement as far as known. CONFLICT, reason "gap". */
+int pb_log_entry_fresh(struct pb_log_entry *entry, const struct pb_log_state *now,
+                       struct pb_log_fresh *ret_fresh, struct pb_error *err) PB_MUST_CHECK;
+/* Would the log pass its limit with so many bytes more? Lines of our own never do. */
+bool pb_log_entry_is_over(const struct pb_log_entry *entry, const struct pb_log_state *now,
+                          size_t len, uint64_t log_max);
+enum { PB_LOG_LIMIT_LINE = 128 };
+/* The last line of a log that has reached its limit, once; 0: it is there already. */
+size_t pb_log_limit_line(char ret_line[PB_LOG_LIMIT_LINE], const struct pb_log_state *now,
+                         uint64_t log_max);
+void pb_log_state_born(struct pb_log_state *state); /* gives it a birth */
+/* Calls `done` of each and frees them. */
+void pb_log_entries_deliver(struct pb_log_entry *batch);
+
 /* --- reading ------------------------------------------------------------------------------------- */
 
 /* Where some lines are. */

@@ -1,6 +1,5 @@
 /* The log writer's thread. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -8,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/log.h"
 #include "server/store/log_files_private.h"
 
@@ -141,21 +139,14 @@ static bool is_disk_low(struct pb_log_files *files)
 static int prepare_drop(struct pb_log_files *files, struct pb_log_entry *entry,
                         struct pb_log_segment *segment, uint32_t count, struct pb_error *err)
 {
-    bool is_small = files->log_max < 10 << 20;
-    char data[PB_LOG_DROP_HEAD + 128];
-    int len = 0;
+    char data[PB_LOG_DROP_HEAD + PB_LOG_LIMIT_LINE];
+    char *line = data + PB_LOG_DROP_HEAD;
+    size_t len = pb_log_limit_line(line, &segment->now, files->log_max);
 
-    if (segment->now.dropped == 0)
-        len = snprintf(data + PB_LOG_DROP_HEAD, sizeof(data) - PB_LOG_DROP_HEAD,
-                       "%013lld x this log has reached its limit of %llu %s; "
-                       "what follows is not kept\n",
-                       (long long)pb_clock_wall_ms(),
-                       (unsigned long long)(is_small ? files->log_max >> 10 : files->log_max >> 20),
-                       is_small ? "KiB" : "MiB");
     pb_put_u64((unsigned char *)data, segment->now.dropped);
     remember(entry, segment);
     if (len > 0 && pb_log_segment_write(files->dir, segment->fd, segment->execution, &segment->now,
-                                        data + PB_LOG_DROP_HEAD, (size_t)len, 1, err) < 0) {
+                                        line, len, 1, err) < 0) {
         entry->segment = NULL;
         return -1;
     }
@@ -163,63 +154,42 @@ static int prepare_drop(struct pb_log_files *files, struct pb_log_entry *entry,
     pb_log_sender(&segment->now, entry->attempt)->next += count;
     entry->type = PB_LOG_RECORD_DROP;
     entry->ack.next_seq = entry->old_next + count;
-    add_record(files, entry, data, PB_LOG_DROP_HEAD + (size_t)len, count);
+    add_record(files, entry, data, PB_LOG_DROP_HEAD + len, count);
     return 0;
 }
 
-/* Writes the lines to their segment and adds them to the journal's batch. */
-static int prepare_fresh(struct pb_log_files *files, struct pb_log_entry *entry,
-                         struct pb_log_segment *segment, const char *data, uint32_t count,
-                         struct pb_error *err)
+/* Writes the lines that are new to their segment and adds them to the journal's batch. */
+static int prepare_lines(struct pb_log_files *files, struct pb_log_entry *entry,
+                         struct pb_log_segment *segment, struct pb_error *err)
 {
-    size_t len = entry->len - (size_t)(data - entry->data);
-    bool is_ours = entry->attempt == PB_LOG_ATTEMPT_PLATFORM;
+    struct pb_log_fresh fresh;
 
-    if (!is_ours && is_disk_low(files))
+    if (pb_log_entry_fresh(entry, &segment->now, &fresh, err) < 0)
+        return -1;
+    if (fresh.count == 0)
+        return 0;
+    if (entry->attempt != PB_LOG_ATTEMPT_PLATFORM && is_disk_low(files))
         return pb_fail_reason(err, PB_ERROR_UNAVAILABLE, "disk_full",
                               "the disk of the logs has less than %llu MiB free",
                               (unsigned long long)(files->disk_floor >> 20));
     if (pb_log_table_open(&files->table, segment, err) < 0)
         return -1;
-    while (segment->now.birth == 0)
-        pb_random(&segment->now.birth, sizeof(segment->now.birth));
-    if (!is_ours && files->log_max > 0 && segment->now.bytes + len > files->log_max)
-        return prepare_drop(files, entry, segment, count, err);
+    pb_log_state_born(&segment->now);
+    if (pb_log_entry_is_over(entry, &segment->now, fresh.len, files->log_max))
+        return prepare_drop(files, entry, segment, fresh.count, err);
     remember(entry, segment);
-    if (pb_log_segment_write(files->dir, segment->fd, segment->execution, &segment->now, data, len,
-                             count, err) < 0) {
+    if (pb_log_segment_write(files->dir, segment->fd, segment->execution, &segment->now, fresh.data,
+                             fresh.len, fresh.count, err) < 0) {
         entry->segment = NULL; /* the state has not moved */
         return -1;
     }
-    pb_log_sender(&segment->now, entry->attempt)->next += count;
-    files->batch_lines += count;
-    files->batch_bytes += len;
-    entry->ack.stored = count;
-    entry->ack.next_seq = entry->old_next + count;
-    add_record(files, entry, data, len, count);
+    pb_log_sender(&segment->now, entry->attempt)->next += fresh.count;
+    files->batch_lines += fresh.count;
+    files->batch_bytes += fresh.len;
+    entry->ack.stored = fresh.count;
+    entry->ack.next_seq = entry->old_next + fresh.count;
+    add_record(files, entry, fresh.data, fresh.len, fresh.count);
     return 0;
-}
-
-/* What of the chunk is new; CONFLICT when something before it is missing. */
-static int prepare_lines(struct pb_log_files *files, struct pb_log_entry *entry,
-                         struct pb_log_segment *segment, struct pb_error *err)
-{
-    uint64_t next = pb_log_sender_next(&segment->now, entry->attempt);
-    uint64_t seq = entry->seq == PB_LOG_SEQ_NEXT ? next : entry->seq;
-    const char *data = entry->data;
-
-    entry->ack.next_seq = next;
-    entry->ack.first_line = segment->now.lines;
-    if (seq > next)
-        return pb_fail_reason(err, PB_ERROR_CONFLICT, "gap",
-                              "lines %llu to %llu of attempt %u are missing",
-                              (unsigned long long)next, (unsigned long long)seq - 1,
-                              entry->attempt);
-    if (seq + entry->count <= next)
-        return 0; /* it is all there, or earlier in this batch */
-    for (uint64_t i = seq; i < next; i++)
-        data = strchr(data, '\n') + 1;
-    return prepare_fresh(files, entry, segment, data, (uint32_t)(seq + entry->count - next), err);
 }
 
 static int prepare(struct pb_log_files *files, struct pb_log_entry *entry, struct pb_error *err)
@@ -281,18 +251,6 @@ static int remove_segment(struct pb_log_files *files, struct pb_log_entry *entry
     segment->is_dirty = false;
     pthread_mutex_unlock(&files->lock);
     return 0;
-}
-
-static void deliver(struct pb_log_entry *batch)
-{
-    struct pb_log_entry *next;
-
-    for (struct pb_log_entry *entry = batch; entry; entry = next) {
-        next = entry->next;
-        if (entry->done)
-            entry->done(entry->arg, &entry->ack, entry->failed ? &entry->err : NULL);
-        free(entry);
-    }
 }
 
 /* Takes back what of the batch was prepared, newest first. */
@@ -425,7 +383,7 @@ void pb_log_writer_main(void *arg)
     while ((batch = take_batch(files))) {
         run_batch(files, batch);
         end_batch(files);
-        deliver(batch);
+        pb_log_entries_deliver(batch);
         maybe_checkpoint(files);
         pb_log_table_trim(&files->table);
     }
