@@ -136,16 +136,6 @@ static void write_line(struct pb_buf *buf, char stream, const char *text)
     pb_buf_char(buf, '\n');
 }
 
-/* Ours may come after the end (a pull request was opened): then the log is opened for that one line. */
-static int append_after_end(struct pb_log_store *store, const struct pb_log_chunk *chunk,
-                            struct pb_log_ack *ret_ack, struct pb_error *err)
-{
-    if (pb_log_set_complete(store, chunk->execution, false, err) < 0 ||
-        pb_log_append_wait(store, chunk, ret_ack, err) < 0)
-        return -1;
-    return pb_log_set_complete(store, chunk->execution, true, err);
-}
-
 void pb_log_hub_note(struct pb_log_hub *hub, const char *execution, char stream, const char *text)
 {
     struct pb_log_store *store = hub->platform->log_store;
@@ -164,8 +154,6 @@ void pb_log_hub_note(struct pb_log_hub *hub, const char *execution, char stream,
     chunk.len = line.len;
     r = pb_buf_failed(&line) ? pb_fail(&err, PB_ERROR_LIMITED, "out of memory")
                              : pb_log_append_wait(store, &chunk, &ack, &err);
-    if (r < 0 && strcmp(err.reason, "log_complete") == 0)
-        r = append_after_end(store, &chunk, &ack, &err);
     if (r == 0)
         pb_events_log(hub->platform->events, execution, (int64_t)ack.first_line, 1, line.data,
                       line.len);

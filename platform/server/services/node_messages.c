@@ -309,7 +309,6 @@ struct log_ack {
     char project_id[ID_TEXT];
     char execution[32];
     int64_t attempt;
-    int64_t behind; /* the line after the chunk */
 };
 
 static void send_log_ack(const struct log_ack *ack, int64_t next)
@@ -335,8 +334,6 @@ static void acked(void *arg, int64_t next, const struct pb_error *err)
 
     if (!err || strcmp(err->reason, "gap") == 0) {
         send_log_ack(ack, next);
-    } else if (strcmp(err->reason, "log_complete") == 0) {
-        send_log_ack(ack, ack->behind); /* its execution has ended: nobody waits for these lines */
     } else {
         pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s log lines not stored",
                     ack->execution);
@@ -383,7 +380,6 @@ static int on_log_chunk(const struct about *about, struct pb_error *err)
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
     ack->link = about->link;
     ack->attempt = about->claim.attempt;
-    ack->behind = seq + count;
     (void)snprintf(ack->project_id, sizeof(ack->project_id), "%s", about->project_id);
     (void)snprintf(ack->execution, sizeof(ack->execution), "%s", about->claim.execution);
     pb_link_ref(about->link);
