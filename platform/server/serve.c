@@ -31,6 +31,7 @@
 #include "server/services/schedule_runner.h"
 #include "server/services/scheduler.h"
 #include "server/services/vault.h"
+#include "server/store/log_chunks.h"
 #include "server/store/log_store.h"
 #include "server/store/store.h"
 
@@ -132,16 +133,21 @@ static void on_broken_disk(void *arg, const struct pb_error *err)
 static struct pb_log_store *open_logs(struct serve *serve, const char *dir, struct pb_error *err)
 {
     const struct pb_config *config = serve->settings->config;
+    const char *place = pb_config_text(config, "log_store");
+    const struct pb_log_store_options options = {
+        .dir = dir,
+        .disk_floor = pb_config_int(config, "disk_floor"),
+        .log_max = pb_config_int(config, "log_limit"),
+        .on_broken = on_broken_disk,
+        .arg = serve,
+    };
 
-    return pb_log_store_open(
-        &(struct pb_log_store_options){
-            .dir = dir,
-            .disk_floor = pb_config_int(config, "disk_floor"),
-            .log_max = pb_config_int(config, "log_limit"),
-            .on_broken = on_broken_disk,
-            .arg = serve,
-        },
-        err);
+    if (strcmp(place, "database") == 0)
+        return pb_log_chunks_open(serve->platform.store, &options, err);
+    if (strcmp(place, "files") == 0)
+        return pb_log_store_open(&options, err);
+    (void)pb_fail_field(err, "log_store", "log_store is files or database, not '%s'", place);
+    return NULL;
 }
 
 static void on_slow_query(void *arg, const char *sql, int64_t took_ms)

@@ -79,6 +79,7 @@ static const struct pb_setting ROWS[] = {
            "pauses before further attempts, in per cent of the built-in ones"),
     TIME("offline_limit", "35m", "how long a node that cannot be reached keeps its work"),
     TIME("offline_grace", "30s", "how much later its work is given to others"),
+    TEXT("log_store", "files", "where logs are kept: files, or database (for several servers)"),
     SIZE("log_limit", "1g", "longest log of an execution, the rest is dropped (0: no limit)"),
     SIZE("disk_floor", "256m", "log lines wait while the disk has less than this free"),
     NUMBER("handler_threads", "8", "threads that answer requests"),

@@ -274,3 +274,36 @@ def test_below_the_floor_lines_wait_and_everything_else_goes_on():
         node.runner(attempts=[{**ref(start), "state": "running", "next_line": 4 + len(TEXTS), "finished": False}])
         node.lines(start, 4 + len(TEXTS), "waits no more")
         node.expect("log_ack", seq=5 + len(TEXTS))
+
+
+# -- in the database ------------------------------------------------------
+
+
+@pytest.mark.both_engines
+def test_logs_may_be_kept_in_the_database():
+    with filled(log_store="database") as (server, node):
+        id, start = fill(server, node)
+        end(server, node, start)
+        path = f"/api/executions/{id}/log"
+        for _ in range(2):
+            until("the end is said", lambda: server.api("GET", f"{path}?tail=1").text.endswith("ended: succeeded\n"))
+            part = server.api("GET", f"{path}?from=3&count=5")
+            assert [line.split(" ", 2)[2] for line in part.text.splitlines()] == TEXTS[:5] and "ETag" in part.headers
+            whole = server.api("GET", f"{path}/raw").body
+            assert "\n".join(TEXTS).encode() in whole
+            assert server.api("GET", f"{path}/raw", Range="bytes=-30").body == whole[-30:]
+            assert [hit["line"] for hit in server.ok("GET", f"{path}/search?q=error&text=false")["items"]] == [5]
+            assert [mark["kind"] for mark in server.ok("GET", f"{path}/marks")["items"]] == ["step", "tool", "words", "error", "step"]
+            assert server.sql("SELECT logs FROM executions") == [(f"chunks:{id}",)]
+            assert not files(server, id, "*")
+            server.stop()
+            server.start()
+
+
+def test_logs_are_kept_where_the_setting_says_or_nowhere():
+    server = Server(log_store="elsewhere")
+    try:
+        server.spawn()
+        assert server.process.wait(20) != 0 and "log_store is files or database" in server.log()
+    finally:
+        server.remove()

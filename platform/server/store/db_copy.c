@@ -42,6 +42,8 @@ static const struct table {
     {"nodes", {"id"}, false},
     {"settings", {"key"}, false},
     {"audit_log", {"id"}, true},
+    {"log_states", {"execution_id"}, false},
+    {"log_chunks", {"execution_id", "attempt", "seq"}, false},
 };
 enum { TABLE_COUNT = sizeof(TABLES) / sizeof(TABLES[0]) };
 

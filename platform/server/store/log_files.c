@@ -159,8 +159,13 @@ static void close_files(struct pb_log_store *logs)
     free(files);
 }
 
-static const struct pb_log_ops OPS = {queue, pb_log_files_look, pb_log_source_open, look_at_all,
-                                      close_files};
+static const struct pb_log_ops OPS = {
+    .queue = queue,
+    .look = pb_log_files_look,
+    .open = pb_log_source_open,
+    .stats = look_at_all,
+    .close = close_files,
+};
 
 static int start(struct pb_log_files *files, const char *dir, struct pb_error *err)
 {

@@ -226,6 +226,9 @@ int pb_log_set_complete(struct pb_log_store *logs, const char *execution, bool c
 
 int pb_log_remove(struct pb_log_store *logs, const char *execution, struct pb_error *err)
 {
+    if (pb_log_check_execution(execution, err) < 0 ||
+        (logs->ops->thin && logs->ops->thin(logs, execution, err) < 0))
+        return -1;
     return ask(logs, PB_LOG_RECORD_REMOVE, execution, err);
 }
 

@@ -1,8 +1,8 @@
 /*
  * The seam below log_store.h. What is above it (checking what comes in, ranges,
  * the text alone, marks, search) knows wishes and blocks; where lines are kept
- * is below, behind two tables of functions. There is one implementation: files
- * on this machine (log_files.c).
+ * is below, behind two tables of functions. There are two implementations: files
+ * on this machine (log_files.c), and rows of the database (log_chunks.c).
  */
 #ifndef PB_SERVER_STORE_LOG_STORE_PRIVATE_H
 #define PB_SERVER_STORE_LOG_STORE_PRIVATE_H
@@ -115,6 +115,8 @@ int pb_log_put_damage(struct pb_buf *text, const struct pb_log_row *row, uint64_
 struct pb_log_ops {
     /* Takes the entry; it is free()d when done. */
     int (*queue)(struct pb_log_store *logs, struct pb_log_entry *entry, struct pb_error *err);
+    /* Before a removal, on the caller's thread: what would take long at once goes in steps. May be NULL. */
+    int (*thin)(struct pb_log_store *logs, const char *execution, struct pb_error *err);
     /* What readers may see. */
     int (*look)(struct pb_log_store *logs, const char *execution, struct pb_log_state *ret_state,
                 struct pb_error *err);

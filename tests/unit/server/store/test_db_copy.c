@@ -35,6 +35,11 @@ static int fill_small_tables(struct pb_db *db, void *arg, struct pb_error *err)
     }
     if (pb_db_run(db, "DELETE FROM users WHERE id = ?1", PB_VALUES(I(id)), NULL, err) < 0)
         return -1;
+    if (pb_db_run(db, "INSERT INTO log_states VALUES ('x', 1, 20, 0, 7, 1, ?1)",
+                  PB_VALUES(pb_value_bytes("", 0)), NULL, err) < 0 ||
+        pb_db_run(db, "INSERT INTO log_chunks VALUES ('x', 4294967295, 0, 0, 0, 1, 20, ?1)",
+                  PB_VALUES(pb_value_bytes("\0\xff", 2)), NULL, err) < 0)
+        return -1;
     return pb_db_run(db,
                      "INSERT INTO secrets (scope, project_id, name, version, kek_id, wrapped_dek, "
                      "sealed, created_at) VALUES ('project', 'p', 'n', 1, 'k', ?1, ?2, 9)",
