@@ -1,4 +1,5 @@
-/* All periodic upkeep in one place: expired sessions and tickets, finished outbox rows, old cache entries. */
+/* All periodic upkeep in one place: expired sessions and tickets, finished outbox rows, old cache entries, and
+ * history past what settings say is kept. Everything goes in steps of some rows. */
 #ifndef PB_SERVER_SERVICES_JANITOR_H
 #define PB_SERVER_SERVICES_JANITOR_H
 

@@ -53,6 +53,12 @@ struct pb_platform_settings {
     int64_t offline_grace_ms;    /* and keeps its attempts for so long more */
     int64_t slow_request_ms;     /* requests that take longer are logged; 0 = none */
     const char *local_node_key_sha256; /* "" = no local node */
+    int64_t tidy_interval_ms;          /* how often the janitor looks round */
+    int64_t project_log_limit;         /* bytes of logs a project keeps; 0 = all */
+    int64_t log_days;       /* after the end of their execution, logs are kept; 0 = for ever */
+    int64_t execution_days; /* and executions themselves */
+    int64_t execution_keep; /* but a project's newest stay */
+    int64_t audit_days;
     bool allow_plain_http;
     bool is_https; /* people reach us over TLS: ours, or a proxy's */
 };

@@ -133,6 +133,7 @@ static void put_log(struct pb_json_writer *w, const struct pb_execution *executi
     pb_json_put_int(w, "lines", live ? (int64_t)live->lines : execution->log_lines);
     pb_json_put_int(w, "bytes", live ? (int64_t)live->bytes : execution->log_bytes);
     pb_json_put_bool(w, "complete", pb_execution_is_final(execution->status));
+    pb_json_put_bool(w, "removed", execution->logs == NULL);
     pb_json_end_object(w);
 }
 

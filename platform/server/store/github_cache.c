@@ -57,10 +57,13 @@ int pb_github_cache_put(struct pb_db *db, const char *project_id, const char *ur
                      NULL, err);
 }
 
-int pb_github_cache_purge(struct pb_db *db, int64_t before_ms, struct pb_error *err)
+int pb_github_cache_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                          struct pb_error *err)
 {
-    return pb_db_run(db, "DELETE FROM github_cache WHERE seen_at < ?1", PB_VALUES(I(before_ms)),
-                     NULL, err);
+    return pb_db_run(db,
+                     "DELETE FROM github_cache WHERE (project_id, url) IN (SELECT project_id, url "
+                     "FROM github_cache WHERE seen_at < ?1 ORDER BY seen_at LIMIT ?2)",
+                     PB_VALUES(I(before_ms), I(limit)), ret_removed, err);
 }
 
 int pb_github_limit_get(struct pb_db *db, const char *token_hash, struct pb_github_limit *ret_limit,

@@ -29,7 +29,9 @@ int pb_github_cache_get(struct pb_db *db, struct pb_arena *arena, const char *pr
 int pb_github_cache_put(struct pb_db *db, const char *project_id, const char *url,
                         const char *token_hash, const struct pb_github_entry *entry,
                         struct pb_error *err) PB_MUST_CHECK;
-int pb_github_cache_purge(struct pb_db *db, int64_t before_ms, struct pb_error *err) PB_MUST_CHECK;
+/* Removes what was not seen since then, `limit` at most. */
+int pb_github_cache_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                          struct pb_error *err) PB_MUST_CHECK;
 
 struct pb_github_limit {
     const char *token_hash;

@@ -200,16 +200,23 @@ int pb_session_revoke_all(struct pb_db *db, int64_t user_id, const char *except_
                      PB_VALUES(I(user_id), I(now_ms), T(except_id)), NULL, err);
 }
 
-int pb_session_purge(struct pb_db *db, int64_t before_ms, struct pb_error *err)
+int pb_session_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                     struct pb_error *err)
 {
-    if (pb_db_run(db, "DELETE FROM sessions WHERE expires_at < ?1 OR revoked_at < ?1",
-                  PB_VALUES(I(before_ms)), NULL, err) < 0)
+    int64_t ended, many;
+
+    if (pb_db_run(db,
+                  "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions "
+                  "WHERE expires_at < ?1 OR revoked_at < ?1 LIMIT ?2)",
+                  PB_VALUES(I(before_ms), I(limit)), &ended, err) < 0 ||
+        pb_db_run(db,
+                  "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id, row_number() "
+                  "OVER (PARTITION BY user_id ORDER BY created_at DESC, id) AS place "
+                  "FROM sessions) AS ranked WHERE place > ?1 LIMIT ?2)",
+                  PB_VALUES(I(PB_LIMIT_SESSIONS_PER_USER), I(limit)), &many, err) < 0)
         return -1;
-    return pb_db_run(db,
-                     "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id, row_number() "
-                     "OVER (PARTITION BY user_id ORDER BY created_at DESC, id) AS place "
-                     "FROM sessions) AS ranked WHERE place > ?1)",
-                     PB_VALUES(I(PB_LIMIT_SESSIONS_PER_USER)), NULL, err);
+    *ret_removed = ended > many ? ended : many;
+    return 0;
 }
 
 /* --- settings ------------------------------------------------------------------------------------ */
@@ -271,6 +278,16 @@ int pb_audit_append(struct pb_db *db, const struct pb_audit *entry, struct pb_er
                      PB_VALUES(I(entry->at), T(entry->actor), T(entry->action), T(entry->object),
                                T(entry->detail), T(entry->address), T(entry->request_id)),
                      NULL, err);
+}
+
+int pb_audit_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                   struct pb_error *err)
+{
+    /* Ids are in the order of time: the first ones are the old ones, and nothing else is looked at. */
+    return pb_db_run(db,
+                     "DELETE FROM audit_log WHERE at < ?1 AND "
+                     "id IN (SELECT id FROM audit_log ORDER BY id LIMIT ?2)",
+                     PB_VALUES(I(before_ms), I(limit)), ret_removed, err);
 }
 
 int pb_audit_list(struct pb_db *db, struct pb_arena *arena, const char *object,

@@ -59,8 +59,9 @@ int pb_session_revoke(struct pb_db *db, const char *id, int64_t now_ms,
 int pb_session_revoke_all(struct pb_db *db, int64_t user_id, const char *except_id, int64_t now_ms,
                           struct pb_error *err) PB_MUST_CHECK;
 /* Removes those expired or revoked before `before_ms`, and a user's oldest beyond
- * PB_LIMIT_SESSIONS_PER_USER. */
-int pb_session_purge(struct pb_db *db, int64_t before_ms, struct pb_error *err) PB_MUST_CHECK;
+ * PB_LIMIT_SESSIONS_PER_USER: `limit` of each at most, fewer only when there are no more. */
+int pb_session_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                     struct pb_error *err) PB_MUST_CHECK;
 
 /* NULL in ret_value if it was never set. */
 int pb_setting_get(struct pb_db *db, struct pb_arena *arena, const char *key,
@@ -88,6 +89,9 @@ struct pb_audit_list {
 
 int pb_audit_append(struct pb_db *db, const struct pb_audit *entry,
                     struct pb_error *err) PB_MUST_CHECK;
+/* Removes the oldest entries as far as they are of before then, `limit` at most. */
+int pb_audit_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                   struct pb_error *err) PB_MUST_CHECK;
 /* Newest first; `object` NULL = all. */
 int pb_audit_list(struct pb_db *db, struct pb_arena *arena, const char *object,
                   const struct pb_page *page, struct pb_audit_list *ret_list,

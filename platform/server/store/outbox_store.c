@@ -88,8 +88,11 @@ int pb_outbox_give_up(struct pb_db *db, int64_t id, int64_t revision, int64_t no
                      PB_VALUES(I(id), I(revision), I(now_ms), T(error)), NULL, err);
 }
 
-int pb_outbox_purge(struct pb_db *db, int64_t before_ms, struct pb_error *err)
+int pb_outbox_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                    struct pb_error *err)
 {
-    return pb_db_run(db, "DELETE FROM outbox WHERE done_at IS NOT NULL AND done_at < ?1",
-                     PB_VALUES(I(before_ms)), NULL, err);
+    return pb_db_run(db,
+                     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox "
+                     "WHERE done_at IS NOT NULL AND done_at < ?1 ORDER BY done_at LIMIT ?2)",
+                     PB_VALUES(I(before_ms), I(limit)), ret_removed, err);
 }

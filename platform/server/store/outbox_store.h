@@ -55,7 +55,8 @@ int pb_outbox_retry(struct pb_db *db, int64_t id, int64_t revision, int64_t next
 /* Done without success: last_error stays readable. A newer revision lives on. */
 int pb_outbox_give_up(struct pb_db *db, int64_t id, int64_t revision, int64_t now_ms,
                       const char *error, struct pb_error *err) PB_MUST_CHECK;
-/* Removes finished rows older than that. */
-int pb_outbox_purge(struct pb_db *db, int64_t before_ms, struct pb_error *err) PB_MUST_CHECK;
+/* Removes finished rows older than that, `limit` at most. */
+int pb_outbox_purge(struct pb_db *db, int64_t before_ms, int64_t limit, int64_t *ret_removed,
+                    struct pb_error *err) PB_MUST_CHECK;
 
 #endif

@@ -1298,6 +1298,8 @@ export interface components {
                 lines: number;
                 bytes: number;
                 complete: boolean;
+                /** @description It is no longer kept */
+                removed: boolean;
             };
             node_id: components["schemas"]["TextOrNull"];
             created_at: components["schemas"]["Time"];
@@ -1990,13 +1992,6 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Log"];
-            /** @description The range with that ETag */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             default: components["responses"]["Problem"];
         };
     };

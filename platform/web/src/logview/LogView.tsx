@@ -34,6 +34,8 @@ export interface LogViewProps {
   subscribe?: (sink: LogSink) => () => void
   /** More lines will come: start at the end and follow. */
   running: boolean
+  /** It is no longer kept. */
+  removed?: boolean
   onDownload?: () => Promise<void>
   /** Finds lines and places in the log, where somebody can. Stable per source. */
   search?: ReadHits
@@ -341,7 +343,9 @@ export function LogView(props: LogViewProps) {
         <Rail total={state.total} problems={problems} hits={found.lines} />
       </div>
       {!state.loading && state.total === 0 && state.failed === null && (
-        <p className="log-note log-empty">{props.running ? t('log.waiting') : t('log.empty')}</p>
+        <p className="log-note log-empty">
+          {t(props.running ? 'log.waiting' : props.removed ? 'log.removed' : 'log.empty')}
+        </p>
       )}
       {state.total > 0 && !state.complete && (
         <div className="log-foot">

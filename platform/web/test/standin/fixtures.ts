@@ -148,7 +148,7 @@ export function makeExecution(part: Partial<Execution> & { projectId: string }):
     },
     cost_usd: 3.91,
     changes: { files: 0, insertions: 0, deletions: 0 },
-    log: { lines: 0, bytes: 0, complete: false },
+    log: { lines: 0, bytes: 0, complete: false, removed: false },
     node_id: 'local',
     created_at: ago(375),
     started_at: ago(372),
@@ -276,7 +276,7 @@ export function makeWorld() {
     completed_at: ago(1510),
     created_at: ago(1905),
     cost_usd: 1.27,
-    log: { lines: 412, bytes: 38_204, complete: true },
+    log: { lines: 412, bytes: 38_204, complete: true, removed: false },
     attempts: [
       makeAttempt({
         status: 'lost',
@@ -316,7 +316,7 @@ export function makeWorld() {
     completed_at: ago(7990),
     created_at: ago(8010),
     cost_usd: 0,
-    log: { lines: 12, bytes: 820, complete: true },
+    log: { lines: 12, bytes: 820, complete: true, removed: false },
     attempts: [
       makeAttempt({
         status: 'ended',
@@ -344,7 +344,7 @@ export function makeWorld() {
     completed_at: ago(8900),
     created_at: ago(9001),
     cost_usd: 0.0421,
-    log: { lines: 90, bytes: 7000, complete: true },
+    log: { lines: 90, bytes: 7000, complete: true, removed: false },
     attempts: [
       makeAttempt({
         status: 'ended',
@@ -366,7 +366,7 @@ export function makeWorld() {
     completed_at: ago(11_930),
     created_at: ago(12_004),
     cost_usd: 0.11,
-    log: { lines: 60, bytes: 5000, complete: true },
+    log: { lines: 60, bytes: 5000, complete: true, removed: false },
     attempts: [
       makeAttempt({
         status: 'ended',

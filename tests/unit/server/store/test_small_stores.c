@@ -183,7 +183,9 @@ static int revoke_all(struct pb_db *db, void *arg, struct pb_error *err)
 
 static int purge_sessions(struct pb_db *db, void *arg, struct pb_error *err)
 {
-    return pb_session_purge(db, *(int64_t *)arg, err);
+    int64_t removed;
+
+    return pb_session_purge(db, *(int64_t *)arg, 100, &removed, err);
 }
 
 static struct pb_session *session(struct store_test *t, const char *id)

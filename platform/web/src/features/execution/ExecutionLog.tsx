@@ -96,6 +96,7 @@ export default function ExecutionLog({ execution }: { execution: Execution }) {
       read={read}
       subscribe={subscribe}
       running={!final}
+      removed={execution.log.removed}
       search={search}
       marks={marks}
       onDownload={download}
