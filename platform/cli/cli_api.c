@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/text.h"
+#include "cli/cli_problem.h"
 #include "cli/cli_session.h"
 #include "cli/cli_words.h"
 
@@ -15,6 +16,7 @@ enum {
     CONNECT_MS = 5 * 1000,
     CALL_MS = 60 * 1000, /* checks at GitHub wait for GitHub */
     HEADERS_MAX = 3,
+    PROBLEM_MAX = 64 << 10,
 };
 
 struct pb_cli_api {
@@ -131,22 +133,6 @@ static int fail_foreign(struct pb_error *err, const struct pb_http_answer *answe
                           answer->status);
 }
 
-/* "Not valid (github_owner: Is required)": the sentence, then what each field lacks. */
-static void put_details(struct pb_buf *text, const struct pb_json *problem)
-{
-    const struct pb_json *errors = pb_json_get(problem, "errors");
-
-    pb_buf_text(text, pb_json_text(problem, "detail", pb_json_text(problem, "title", "")));
-    for (size_t i = 0; i < pb_json_count(errors); i++)
-        pb_buf_format(text, "%s%s: %s", i == 0 ? " (" : "; ",
-                      pb_json_text(pb_json_at(errors, i), "field", ""),
-                      pb_json_text(pb_json_at(errors, i), "detail", ""));
-    if (pb_json_count(errors) > 0)
-        pb_buf_char(text, ')');
-    if (pb_text_equal(pb_json_text(problem, "code", NULL), "internal"))
-        pb_buf_format(text, ": %s", pb_json_text(problem, "request_id", ""));
-}
-
 /* 0 for 2xx, else the problem as an error. */
 static int judge(const struct pb_http_answer *answer, struct pb_error *err)
 {
@@ -162,8 +148,8 @@ static int judge(const struct pb_http_answer *answer, struct pb_error *err)
         pb_json_free(problem);
         return fail_foreign(err, answer);
     }
-    pb_buf_init(&text, sizeof(err->message));
-    put_details(&text, problem);
+    pb_buf_init(&text, PROBLEM_MAX);
+    pb_cli_put_problem(problem, &text);
     (void)pb_fail_reason(err, code_of(answer->status),
                          pb_text_equal(code, "internal") ? "platform_internal" : code, "%s",
                          pb_buf_string(&text));

@@ -2,7 +2,7 @@
  * The platform's HTTP API as the signed-in person. The session file says where
  * and as whom; an access token that has run out is replaced on the way, once
  * per call. Answers of 2xx are success, everything else is an error that has
- * the problem document's code as its reason and its sentence as its message.
+ * the problem document's code as its reason and says so in the reader's language.
  *
  * UNREACHABLE with reason "platform_unreachable" or "not_a_platform": nothing
  * that speaks our API answered there.

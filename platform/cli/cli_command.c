@@ -7,7 +7,7 @@
 #include "cli/cli_text.h"
 #include "cli/cli_words.h"
 
-enum { PAIR_COLUMN = 14 };
+enum { PAIR_COLUMN = 16 };
 
 #define LIST    (PB_CLI_BIT(LIMIT) | PB_CLI_BIT(JSON))
 #define URGENCY (PB_CLI_BIT(PRIORITY) | PB_CLI_BIT(DEADLINE))
@@ -185,10 +185,18 @@ int pb_cli_fail_output(struct pb_error *err)
                           "%s: %s", pb_say("write the output", "出力の書き込み"), strerror(cause));
 }
 
+int pb_cli_fail_too_long(struct pb_error *err)
+{
+    return pb_fail(err, PB_ERROR_TOO_LARGE, "%s",
+                   pb_say("what was typed is too long", "入力が長すぎます"));
+}
+
 int pb_cli_print(struct pb_cli *cli, const struct pb_buf *buf, struct pb_error *err)
 {
     if (pb_buf_failed(buf))
-        return pb_fail(err, PB_ERROR_TOO_LARGE, "more than can be shown at once");
+        return pb_fail(err, PB_ERROR_TOO_LARGE, "%s",
+                       pb_say("more than can be shown at once",
+                              "一度に表示できる量を超えています"));
     if (buf->len > 0 && fwrite(buf->data, 1, buf->len, cli->out) != buf->len)
         return pb_cli_fail_output(err);
     return 0;

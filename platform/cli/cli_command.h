@@ -58,6 +58,8 @@ void pb_cli_explain(const struct pb_error *err, struct pb_buf *buf);
 
 /* errno says why nothing could be written: reason "nobody_reads" for a closed pipe, else "output". */
 int pb_cli_fail_output(struct pb_error *err);
+/* What was typed does not fit into a request. */
+int pb_cli_fail_too_long(struct pb_error *err);
 /* Writes all of it to cli->out. */
 int pb_cli_print(struct pb_cli *cli, const struct pb_buf *buf, struct pb_error *err) PB_MUST_CHECK;
 /* GET; with --json the answer is printed and *ret_json is NULL. The JSON is the caller's to free. */

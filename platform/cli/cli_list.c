@@ -96,7 +96,7 @@ static int put_limit(struct pb_cli *cli, struct pb_buf *path, struct pb_error *e
         return -1;
     pb_buf_format(path, "%climit=%llu", strchr(pb_buf_string(path), '?') ? '&' : '?',
                   (unsigned long long)limit);
-    return pb_buf_failed(path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "filter too long") : 0;
+    return pb_buf_failed(path) ? pb_cli_fail_too_long(err) : 0;
 }
 
 int pb_cli_list(struct pb_cli *cli, const char *path, const struct pb_cli_field *fields,

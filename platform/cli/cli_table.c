@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "cli/cli_text.h"
+#include "cli/cli_words.h"
 
-enum { GAP = 2, NARROWEST = 10 };
+enum { GAP = 2, NARROWEST = 10, CELL_MAX = 64 << 10 };
 
 struct row {
     struct row *next;
@@ -42,7 +43,7 @@ static const char *clean_copy(struct pb_arena *arena, const char *text)
     struct pb_buf clean;
     const char *copy;
 
-    pb_buf_init(&clean, 64 << 10);
+    pb_buf_init(&clean, CELL_MAX);
     pb_cli_put_clean(&clean, text ? text : "", text ? strlen(text) : 0, false);
     copy = pb_arena_text(arena, pb_buf_string(&clean));
     pb_buf_release(&clean);
@@ -61,7 +62,9 @@ int pb_cli_table_add(struct pb_cli_table *table, const char *const *cells, struc
             table->widths[i] = pb_cli_width(row->cells[i]);
     }
     if (!row)
-        return pb_fail(err, PB_ERROR_LIMITED, "more rows than fit; ask for fewer with --limit");
+        return pb_fail(err, PB_ERROR_LIMITED, "%s",
+                       pb_say("more rows than fit; ask for fewer with --limit",
+                              "行が多すぎます。--limit で減らしてください"));
     if (table->last)
         table->last->next = row;
     else
@@ -81,14 +84,19 @@ static void put_row(struct pb_buf *buf, const struct pb_cli_table *table, const 
                     const char *const *cells)
 {
     for (size_t i = 0; i < table->count; i++) {
-        size_t used = pb_cli_width(cells[i]);
-        size_t blanks = used < widths[i] ? widths[i] - used : 0;
+        size_t used, blanks;
+        struct pb_buf cell;
 
+        pb_buf_init(&cell, CELL_MAX);
+        pb_cli_put_cut(&cell, cells[i], widths[i]);
+        used = pb_cli_width(pb_buf_string(&cell)); /* a full-width character may not fit the cut */
+        blanks = used < widths[i] ? widths[i] - used : 0;
         if (table->columns[i].right)
             put_blanks(buf, blanks);
-        pb_cli_put_cut(buf, cells[i], widths[i]);
+        pb_buf_text(buf, pb_buf_string(&cell));
         if (i + 1 < table->count)
             put_blanks(buf, (table->columns[i].right ? 0 : blanks) + GAP);
+        pb_buf_release(&cell);
     }
     while (buf->len > 0 && buf->data[buf->len - 1] == ' ')
         buf->data[--buf->len] = '\0';

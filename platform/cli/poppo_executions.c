@@ -6,7 +6,7 @@
 #include "cli/cli_command.h"
 #include "cli/cli_format.h"
 #include "cli/cli_list.h"
-#include "cli/cli_text.h"
+#include "cli/cli_prose.h"
 #include "cli/cli_words.h"
 #include "model/limits.h"
 
@@ -23,13 +23,14 @@ static int page_path(struct pb_buf *path, const char *project, const char *curso
         pb_buf_text(path, "&cursor=");
         pb_cli_put_encoded(path, cursor);
     }
-    return pb_buf_failed(path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "name too long") : 0;
+    return pb_buf_failed(path) ? pb_cli_fail_too_long(err) : 0;
 }
 
-/* Numbers count up and the list begins with the newest, so a smaller number means: there is none.
- * 1 = found, 0 = look at the next page. */
-static int look_at_page(const struct pb_json *page, int64_t number, struct pb_arena *arena,
-                        const char **ret_id, struct pb_error *err)
+enum look { LOOK_FAILED = -1, LOOK_ON, LOOK_FOUND, LOOK_NONE };
+
+/* Numbers count up and the list begins with the newest, so a smaller number means: there is none. */
+static enum look look_at_page(const struct pb_json *page, int64_t number, struct pb_arena *arena,
+                              const char **ret_id, struct pb_error *err)
 {
     const struct pb_json *items = pb_json_get(page, "items");
 
@@ -38,50 +39,77 @@ static int look_at_page(const struct pb_json *page, int64_t number, struct pb_ar
         int64_t its = pb_json_int(item, "number", 0);
 
         if (its < number)
-            break;
+            return LOOK_NONE;
         if (its == number) {
             *ret_id = pb_arena_text(arena, pb_json_text(item, "id", ""));
-            return *ret_id ? 1 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+            return *ret_id ? LOOK_FOUND : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
         }
-        if (i + 1 == pb_json_count(items) && pb_json_text(page, "next_cursor", NULL))
-            return 0;
     }
-    return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "not_found",
-                          pb_say("there is no execution #%lld", "実行 #%lld はありません"),
-                          (long long)number);
+    return pb_json_text(page, "next_cursor", NULL) ? LOOK_ON : LOOK_NONE;
+}
+
+static enum look look(struct pb_cli *cli, const char *project, int64_t number, const char **cursor,
+                      const char **ret_id, struct pb_error *err)
+{
+    enum look found = LOOK_FAILED;
+    struct pb_http_answer answer;
+    struct pb_json *page = NULL;
+    struct pb_arena arena; /* of one page: they would add up */
+    struct pb_buf path;
+
+    pb_arena_init(&arena, 16 << 20);
+    pb_buf_init(&path, PATH_BYTES);
+    if (page_path(&path, project, *cursor, err) == 0 &&
+        pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &arena, &answer, err) == 0)
+        page = pb_cli_api_json(&answer, err);
+    if (page)
+        found = look_at_page(page, number, &cli->arena, ret_id, err);
+    if (found == LOOK_ON) {
+        *cursor = pb_arena_text(&cli->arena, pb_json_text(page, "next_cursor", NULL));
+        if (!*cursor)
+            found = pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    }
+    pb_json_free(page);
+    pb_buf_release(&path);
+    pb_arena_release(&arena);
+    return found;
+}
+
+/* Is it the project that is missing, or the execution in it? */
+static int fail_none(struct pb_cli *cli, const char *project, int64_t number, struct pb_error *err)
+{
+    struct pb_http_answer answer;
+    struct pb_buf path;
+    int r = -1;
+
+    pb_buf_init(&path, PATH_BYTES);
+    pb_buf_text(&path, "/api/projects/");
+    pb_cli_put_encoded(&path, project);
+    if (pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &cli->arena, &answer, err) ==
+        0)
+        r = pb_fail_reason(err, PB_ERROR_NOT_FOUND, "execution_not_found",
+                           pb_say("the project '%s' has no execution #%lld",
+                                  "プロジェクト '%s' に実行 #%lld はありません"),
+                           project, (long long)number);
+    else if (err->code == PB_ERROR_NOT_FOUND)
+        r = pb_fail_reason(err, PB_ERROR_NOT_FOUND, "project_not_found",
+                           pb_say("there is no project '%s'", "プロジェクト '%s' はありません"),
+                           project);
+    pb_buf_release(&path);
+    return r;
 }
 
 static int find_by_number(struct pb_cli *cli, const char *project, int64_t number,
                           const char **ret_id, struct pb_error *err)
 {
-    char *cursor = NULL;
-    int found = 0;
+    enum look found = LOOK_ON;
+    const char *cursor = NULL;
 
-    while (found == 0) {
-        struct pb_http_answer answer;
-        struct pb_json *page = NULL;
-        struct pb_arena arena; /* of one page: they would add up */
-        struct pb_buf path;
-
-        pb_arena_init(&arena, 16 << 20);
-        pb_buf_init(&path, PATH_BYTES);
-        found = -1;
-        if (page_path(&path, project, cursor, err) == 0 &&
-            pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &arena, &answer, err) == 0)
-            page = pb_cli_api_json(&answer, err);
-        if (page) {
-            found = look_at_page(page, number, &cli->arena, ret_id, err);
-            cursor = found == 0
-                         ? pb_arena_text(&cli->arena, pb_json_text(page, "next_cursor", NULL))
-                         : NULL;
-            if (found == 0 && !cursor)
-                found = pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-        }
-        pb_json_free(page);
-        pb_buf_release(&path);
-        pb_arena_release(&arena);
-    }
-    return found < 0 ? -1 : 0;
+    while (found == LOOK_ON)
+        found = look(cli, project, number, &cursor, ret_id, err);
+    if (found == LOOK_NONE)
+        return fail_none(cli, project, number, err);
+    return found == LOOK_FOUND ? 0 : pb_fail_in(err, "%s#%lld", project, (long long)number);
 }
 
 int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret_id,
@@ -104,9 +132,7 @@ int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret
     project = pb_arena_bytes(&cli->arena, word, (size_t)(hash - word));
     if (!project)
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    return find_by_number(cli, project, (int64_t)number, ret_id, err) < 0
-               ? pb_fail_in(err, "%s", word)
-               : 0;
+    return find_by_number(cli, project, (int64_t)number, ret_id, err);
 }
 
 /* --- list ------------------------------------------------------------------------------------- */
@@ -171,7 +197,7 @@ int pb_poppo_executions_list(struct pb_cli *cli, struct pb_error *err)
     pb_buf_text(&path, "/api/executions");
     put_filter(cli, &path, "project", PB_CLI_PROJECT);
     put_filter(cli, &path, "status", PB_CLI_STATUS);
-    r = pb_buf_failed(&path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "filter too long")
+    r = pb_buf_failed(&path) ? pb_cli_fail_too_long(err)
                              : pb_cli_list(cli, pb_buf_string(&path), FIELDS,
                                            sizeof(FIELDS) / sizeof(FIELDS[0]), err);
     pb_buf_release(&path);
@@ -245,23 +271,6 @@ static void put_result(struct pb_cli *cli, struct pb_buf *text, const struct pb_
     pb_cli_put_pair(text, pb_say("Cost", "費用"), pb_cli_money(&cli->arena, execution, "cost_usd"));
 }
 
-/* A block of text below its name, line ends kept. */
-static void put_block(struct pb_buf *text, const char *name, const char *block)
-{
-    if (!block || !*block)
-        return;
-    pb_buf_format(text, "\n%s:\n", name);
-    while (*block) {
-        size_t len = strcspn(block, "\n");
-        const char *line = block;
-
-        block += len + (block[len] ? 1 : 0);
-        pb_buf_text(text, "  ");
-        pb_cli_put_clean(text, line, len, false);
-        pb_buf_char(text, '\n');
-    }
-}
-
 static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct pb_json *execution)
 {
     const char *trigger = pb_json_text(execution, "trigger", NULL);
@@ -290,8 +299,30 @@ static void put_execution(struct pb_cli *cli, struct pb_buf *text, const struct 
     pb_cli_put_pair(text, pb_say("Attempts", "試行"),
                     pb_cli_count(&cli->arena, pb_json_int(execution, "attempt_count", -1)));
     put_result(cli, text, execution);
-    put_block(text, pb_say("Question", "質問"), pb_json_text(execution, "question", NULL));
-    put_block(text, pb_say("Summary", "要約"), pb_json_text(execution, "summary", NULL));
+    pb_cli_put_prose(text, pb_say("Question", "質問"), pb_json_text(execution, "question", NULL));
+    pb_cli_put_prose(text, pb_say("Summary", "要約"), pb_json_text(execution, "summary", NULL));
+}
+
+/* What was refused because it has ended: which one that is, and how it ended. */
+static int fail_ended(struct pb_cli *cli, const char *id, struct pb_error *err)
+{
+    const char *path = pb_arena_format(&cli->arena, "/api/executions/%s", id);
+    struct pb_error refused = *err;
+    struct pb_json *execution = NULL;
+    struct pb_http_answer answer;
+
+    if (!path)
+        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    if (pb_cli_api_call(cli->api, "GET", path, NULL, &cli->arena, &answer, err) == 0)
+        execution = pb_cli_api_json(&answer, err);
+    if (!execution)
+        return -1;
+    (void)pb_fail_reason(err, refused.code, refused.reason,
+                         pb_say("%s has already ended: %s", "%s はすでに終了しています: %s"),
+                         pb_poppo_execution_name(&cli->arena, execution),
+                         pb_cli_status_words(pb_json_text(execution, "status", NULL)));
+    pb_json_free(execution);
+    return -1;
 }
 
 int pb_poppo_execution_send(struct pb_cli *cli, const char *method, const char *verb,
@@ -305,9 +336,11 @@ int pb_poppo_execution_send(struct pb_cli *cli, const char *method, const char *
     path = pb_arena_format(&cli->arena, "/api/executions/%s%s", id, verb);
     if (!path)
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    return pb_cli_send(cli, method, path, body, ret_json, err) < 0
-               ? pb_fail_in(err, "%s", cli->args.words[0])
-               : 0;
+    if (pb_cli_send(cli, method, path, body, ret_json, err) == 0)
+        return 0;
+    if (pb_text_equal(pb_error_reason(err), "already_final"))
+        return fail_ended(cli, id, err);
+    return pb_fail_in(err, "%s", cli->args.words[0]);
 }
 
 int pb_poppo_executions_show(struct pb_cli *cli, struct pb_error *err)

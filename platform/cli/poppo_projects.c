@@ -109,7 +109,7 @@ static int call(struct pb_cli *cli, const char *method, const char *verb, struct
     pb_cli_put_encoded(&path, cli->args.words[0]);
     if (verb)
         pb_buf_format(&path, "/%s", verb);
-    r = pb_buf_failed(&path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "name too long")
+    r = pb_buf_failed(&path) ? pb_cli_fail_too_long(err)
                              : pb_cli_send(cli, method, pb_buf_string(&path), NULL, ret_json, err);
     pb_buf_release(&path);
     return r < 0 ? pb_fail_in(err, "%s", cli->args.words[0]) : 0;

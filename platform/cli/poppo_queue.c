@@ -83,7 +83,7 @@ int pb_poppo_queue_pause(struct pb_cli *cli, struct pb_error *err)
     if (cli->args.word_count > 0)
         pb_json_put_text(&w, "note", cli->args.words[0]);
     pb_json_end_object(&w);
-    r = pb_buf_failed(&body) ? pb_fail(err, PB_ERROR_TOO_LARGE, "note too long")
+    r = pb_buf_failed(&body) ? pb_cli_fail_too_long(err)
                              : say(cli, "POST", "/api/queue/pause", pb_buf_string(&body), err);
     pb_buf_release(&body);
     return r;

@@ -70,7 +70,7 @@ int pb_poppo_executions_change(struct pb_cli *cli, struct pb_error *err)
     if (pb_cli_args_has(&cli->args, PB_CLI_NOW))
         pb_json_put_bool(&w, "now", true);
     pb_json_end_object(&w);
-    r = pb_buf_failed(&body) ? pb_fail(err, PB_ERROR_TOO_LARGE, "value too long")
+    r = pb_buf_failed(&body) ? pb_cli_fail_too_long(err)
                              : act(cli, "PATCH", "", pb_buf_string(&body), err);
     pb_buf_release(&body);
     return r;
@@ -97,9 +97,7 @@ static int put_wish(struct pb_cli *cli, struct pb_buf *path, struct pb_buf *body
     pb_json_put_int(&w, "issue_number", (int64_t)issue);
     put_urgency(&cli->args, &w);
     pb_json_end_object(&w);
-    return pb_buf_failed(path) || pb_buf_failed(body)
-               ? pb_fail(err, PB_ERROR_TOO_LARGE, "value too long")
-               : 0;
+    return pb_buf_failed(path) || pb_buf_failed(body) ? pb_cli_fail_too_long(err) : 0;
 }
 
 /* The answer is shown or printed; its id is kept for following. */

@@ -35,7 +35,7 @@ static int put_path(struct pb_cli *cli, struct pb_buf *path, struct pb_error *er
     pb_buf_text(path, "/api/projects/");
     pb_cli_put_encoded(path, cli->args.words[0]);
     pb_buf_text(path, "/schedules");
-    return pb_buf_failed(path) ? pb_fail(err, PB_ERROR_TOO_LARGE, "name too long") : 0;
+    return pb_buf_failed(path) ? pb_cli_fail_too_long(err) : 0;
 }
 
 int pb_poppo_schedules_list(struct pb_cli *cli, struct pb_error *err)
@@ -83,7 +83,7 @@ static const char *find(struct pb_cli *cli, struct pb_error *err)
     id = id_in(pb_json_get(list, "items"), cli->args.words[1]);
     found = id ? pb_arena_format(&cli->arena, "/api/schedules/%s", id) : NULL;
     if (!id)
-        (void)pb_fail_reason(err, PB_ERROR_NOT_FOUND, "not_found",
+        (void)pb_fail_reason(err, PB_ERROR_NOT_FOUND, "schedule_not_found",
                              pb_say("%s has no schedule '%s'",
                                     "%s にスケジュール '%s' はありません"),
                              cli->args.words[0], cli->args.words[1]);

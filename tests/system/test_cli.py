@@ -150,8 +150,13 @@ def test_a_log_is_searched_by_text_and_by_expression(cli, platform, github):
 
 def test_a_run_that_asks_ends_the_following_without_success(cli, github):
     number = github.issue("Decide [[poppo-rig: ask]]", labels=())
-    cli("run", "app", f"#{number}", "-f", code=1)
+    out = cli("run", "app", f"#{number}", "-f", code=1)
     assert "waits for an answer" in cli.errors and "waiting for answer" in cli.errors
+    name = re.match(r"app#\d+", out)[0]
+    row = json.loads(cli("executions", "show", name, "--json"))
+    shown = cli("executions", "show", name)
+    assert "poppo-question" in row["summary"] and "poppo-question" not in shown
+    assert shown.count(row["question"].splitlines()[0]) == 1
 
 
 def test_a_run_is_cancelled(cli, platform, github):
@@ -166,14 +171,14 @@ def test_a_run_is_cancelled(cli, platform, github):
 def test_the_queue_pauses_and_what_waits_says_why_and_how_urgent_it_is(cli, platform, github):
     assert "paused by admin" in cli("queue", "pause", "New disks")
     try:
-        assert "Note          New disks" in cli("queue")
+        assert "Note            New disks" in cli("queue")
         name = cli("run", "app", github.issue("First", labels=()), "--priority", "low").split(":")[0]
         other = cli("run", "app", github.issue("Second", labels=()), "--deadline", "2026-12-01T18:00:00+09:00").split(":")[0]
         shown = cli("executions", "show", name)
-        assert "paused" in shown and "New disks" in shown and "Priority      low" in shown
-        assert "Deadline      2026-12-01 09:00:00 UTC" in cli("executions", "show", other)
+        assert "paused" in shown and "New disks" in shown and "Priority        low" in shown
+        assert "Deadline        2026-12-01 09:00:00 UTC" in cli("executions", "show", other)
         assert f"{name}: queued" in cli("executions", "change", name, "--priority", "critical")
-        assert "優先度        最優先" in cli("executions", "show", name, language="ja_JP.UTF-8")
+        assert "優先度          最優先" in cli("executions", "show", name, language="ja_JP.UTF-8")
         cli("executions", "change", other, "--deadline", "none")
         assert "Deadline" not in cli("executions", "show", other)
         cli("executions", "change", name, "--priority", "urgent", code=1)
@@ -202,12 +207,40 @@ def test_schedules_are_listed_run_and_switched(cli, platform, github):
     platform.api("DELETE", f"/api/schedules/{made['id']}")
 
 
-def test_what_is_over_is_not_cancelled(cli, github):
+def test_what_is_over_is_neither_cancelled_nor_changed_and_its_name_is_said(cli, github):
     name = cli("run", "app", github.issue("A note", labels=()), "-f").split(":")[0]
-    cli("cancel", name, code=1)
-    assert "already succeeded" in cli.errors.lower()
-    cli("cancel", name, code=1, language="ja_JP.UTF-8")
-    assert "すでに終了しています" in cli.errors
+    row = json.loads(cli("executions", "show", name, "--json"))
+    for word in (name, row["id"]):
+        for command in (("cancel", word), ("executions", "change", word, "--priority", "low")):
+            cli(*command, code=1)
+            assert cli.errors == f"poppo: {name} has already ended: succeeded\n"
+    cli("cancel", row["id"], code=1, language="ja_JP.UTF-8")
+    assert cli.errors == f"poppo: {name} はすでに終了しています: 成功\n"
+
+
+def test_what_is_not_there_is_named(cli):
+    cli("executions", "show", "app#99999", code=1)
+    assert cli.errors.startswith("poppo: the project 'app' has no execution #99999\n")
+    for command in (("logs",), ("cancel",), ("executions", "show")):
+        cli(*command, "nope#1", code=1)
+        assert cli.errors.startswith("poppo: there is no project 'nope'\n")
+    cli("executions", "show", "app#99999", code=1, language="ja_JP.UTF-8")
+    assert cli.errors.startswith("poppo: プロジェクト 'app' に実行 #99999 はありません\n")
+    cli("executions", "show", "01J00000000000000000000000", code=1, language="ja_JP.UTF-8")
+    assert cli.errors.startswith("poppo: 01J00000000000000000000000: この実行はありません\n")
+
+
+def test_refusals_of_the_platform_are_read_in_japanese(cli, platform, github):
+    number = github.issue("Not now", labels=())
+    ja = {"code": 1, "language": "ja_JP.UTF-8"}
+    cli("projects", "show", "nope", **ja)
+    assert cli.errors.startswith("poppo: nope: このプロジェクトはありません\n")
+    cli("executions", "--status", "done", **ja)
+    assert "入力に誤りがあります" in cli.errors
+    cli("run", "app", number, "--priority", "urgent", **ja)
+    assert "priority: 正しくありません（" in cli.errors
+    cli("run", "app", 99999, **ja)
+    assert "GitHub にないか" in cli.errors
 
 
 def test_titles_cannot_drive_the_terminal(cli, github):

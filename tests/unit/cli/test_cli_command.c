@@ -88,8 +88,8 @@ TEST(pairs_line_up_and_empty_ones_are_left_out)
     pb_cli_put_pair(&text, "A name that is too long", "x");
     pb_cli_put_pair(&text, "Empty", "");
     pb_cli_put_pair(&text, "None", NULL);
-    assert_string_equal(pb_buf_string(&text), "Title         日本語\n"
-                                              "次にすること  x\n"
+    assert_string_equal(pb_buf_string(&text), "Title           日本語\n"
+                                              "次にすること    x\n"
                                               "A name that is too long x\n");
     pb_buf_release(&text);
 }

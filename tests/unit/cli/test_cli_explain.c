@@ -28,7 +28,7 @@ TEST(people_read_what_happened_and_what_helps)
     assert_explained("login_failed", "Wrong name", "poppo: Wrong name\n  try again\n");
     assert_explained("something_new", "It broke", "poppo: It broke\n");
     use("ja_JP.UTF-8");
-    assert_explained("already_final", "It is over", "poppo: すでに終了しています (It is over)\n");
+    assert_explained("login_failed", "違います", "poppo: 違います\n  もう一度お試しください\n");
     assert_explained("something_new", "It broke", "poppo: It broke\n");
 }
 

@@ -51,6 +51,17 @@ TEST(the_giving_column_is_cut_to_fit)
                  "a     1  a title t…  x\n");
 }
 
+TEST(a_cut_between_full_width_characters_keeps_the_columns_behind_it)
+{
+    static const char *const ROWS[][4] = {{"a", "1", "日本語の題名です。", "x"},
+                                          {"b", "2", "日本語 の題名です。", "y"}};
+
+    assert_table(28, ROWS, 2,
+                 "NAME  N  TITLE           END\n"
+                 "a     1  日本語の題名…   x\n"
+                 "b     2  日本語 の題名…  y\n");
+}
+
 TEST(no_row_is_a_header_alone)
 {
     assert_table(80, NULL, 0, "NAME  N  TITLE  END\n");
@@ -93,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
         cmocka_unit_test(the_giving_column_is_cut_to_fit),
+        cmocka_unit_test(a_cut_between_full_width_characters_keeps_the_columns_behind_it),
         cmocka_unit_test(no_row_is_a_header_alone),
         cmocka_unit_test(missing_cells_are_empty_and_no_line_ends_in_blanks),
         cmocka_unit_test(cells_cannot_break_the_table),
