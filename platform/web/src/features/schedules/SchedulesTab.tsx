@@ -11,6 +11,7 @@ import {
 import type { Project, Schedule } from '../../api/types'
 import { Button, IconButton } from '../../design/Button'
 import { Empty, ErrorNotice, RefreshNotice, SkeletonRows } from '../../design/feedback'
+import { Card } from '../../design/Page'
 import { ExecutionBadge } from '../../design/Status'
 import { AbsoluteTime, RelativeTime } from '../../design/Time'
 import { toastError } from '../../design/toast'
@@ -33,6 +34,9 @@ const resultText: Record<Result, Key> = {
   failed: 'schedules.result_failed',
 }
 
+/** Of these the server's own words say more than ours. */
+const isTrouble = new Set<Result>(['retrying', 'failed'])
+
 function Last({ schedule }: { schedule: Schedule }) {
   const t = useT()
   const { last } = schedule
@@ -49,7 +53,7 @@ function Last({ schedule }: { schedule: Schedule }) {
         )}
       </div>
       <div className="muted row-note">
-        <RelativeTime at={last.at} /> {last.detail}
+        <RelativeTime at={last.at} /> {isTrouble.has(last.result) && last.detail}
       </div>
     </>
   )
@@ -76,7 +80,7 @@ function Row(props: { schedule: Schedule; onEdit: () => void; onDelete: () => vo
   }
   return (
     <tr data-off={!schedule.enabled || undefined}>
-      <td className="cell-title">
+      <td className="cell-title schedule-name">
         <b>{schedule.name}</b>
         <div className="muted row-note">
           {schedule.issue_number !== null
@@ -84,15 +88,17 @@ function Row(props: { schedule: Schedule; onEdit: () => void; onDelete: () => vo
             : schedule.title}
         </div>
       </td>
-      <td>
+      <td className="schedule-cron">
         <code>{schedule.cron}</code>
         <div className="muted row-note">{schedule.time_zone}</div>
       </td>
-      <td>{schedule.enabled ? <AbsoluteTime at={schedule.next_at} /> : t('schedules.off')}</td>
-      <td>
+      <td data-label={t('schedules.column_next')}>
+        {schedule.enabled ? <AbsoluteTime at={schedule.next_at} /> : t('schedules.off')}
+      </td>
+      <td className="schedule-last">
         <Last schedule={schedule} />
       </td>
-      <td>
+      <td className="schedule-do">
         <div className="schedule-actions">
           <Button
             small
@@ -108,7 +114,6 @@ function Row(props: { schedule: Schedule; onEdit: () => void; onDelete: () => vo
             quiet
             why={whyManage}
             busy={updating.isLoading}
-            aria-pressed={schedule.enabled}
             onClick={() => void toggle()}
           >
             {schedule.enabled ? t('schedules.switch_off') : t('schedules.switch_on')}
@@ -143,10 +148,12 @@ function Table(props: {
   const t = useT()
   return (
     <div className="table-wrap">
-      <table className="table">
+      <table className="table table-cards" aria-label={t('schedules.title')}>
         <thead>
           <tr>
-            <th scope="col">{t('schedules.column_name')}</th>
+            <th scope="col" className="cell-title schedule-name">
+              {t('schedules.column_name')}
+            </th>
             <th scope="col">{t('schedules.column_when')}</th>
             <th scope="col">{t('schedules.column_next')}</th>
             <th scope="col">{t('schedules.column_last')}</th>
@@ -166,7 +173,7 @@ function Table(props: {
               />
             ))
           ) : (
-            <SkeletonRows rows={3} columns={5} />
+            <SkeletonRows rows={3} columns={['cell-title', '', '', '', '']} />
           )}
         </tbody>
       </table>
@@ -196,19 +203,17 @@ export default function SchedulesTab({ project }: { project: Project }) {
   if (query.error && !query.data)
     return <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />
   return (
-    <section aria-labelledby="schedules-title">
-      <div className="schedules-head">
-        <h2 id="schedules-title">{t('schedules.title')}</h2>
-        {query.data && query.data.length > 0 && add}
-      </div>
+    <>
       <RefreshNotice error={query.error} onRetry={() => void query.refetch()} />
-      {query.data?.length === 0 ? (
-        <Empty icon={<CalendarClock size={28} />} title={t('schedules.empty')} action={add}>
-          {t('schedules.empty_text')}
-        </Empty>
-      ) : (
-        <Table schedules={query.data} onEdit={setEditing} onDelete={setDeleting} />
-      )}
+      <Card title={t('schedules.title')} tools={query.data && query.data.length > 0 && add}>
+        {query.data?.length === 0 ? (
+          <Empty icon={<CalendarClock size={28} />} title={t('schedules.empty')} action={add}>
+            {t('schedules.empty_text')}
+          </Empty>
+        ) : (
+          <Table schedules={query.data} onEdit={setEditing} onDelete={setDeleting} />
+        )}
+      </Card>
       {editing && (
         <Suspense fallback={null}>
           <ScheduleDialog
@@ -229,6 +234,6 @@ export default function SchedulesTab({ project }: { project: Project }) {
           <p>{t('schedules.delete_text')}</p>
         </ConfirmDialog>
       )}
-    </section>
+    </>
   )
 }
