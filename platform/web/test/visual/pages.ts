@@ -79,6 +79,12 @@ const long = (standIn: StandIn) => {
   }
 }
 
+const pause = (standIn: StandIn) => {
+  const note = 'データベースの移行が終わるまで止めています。'
+  standIn.world.queue.paused = true
+  standIn.world.queue.pause = { by: 'medamap', note, at: ago(12) }
+}
+
 const fill = (page: Page, name: string, value: string) =>
   page.locator(`input[name="${name}"]`).fill(value)
 
@@ -140,6 +146,27 @@ export const pictures: Picture[] = [
   { name: 'project', path: () => '/projects/payments-api' },
   { name: 'project-trouble', path: () => '/projects/mobile-app' },
   { name: 'project-fresh', path: () => '/projects/new-project' },
+  {
+    name: 'project-no-token',
+    path: () => '/projects/new-project',
+    prepare: (standIn) => {
+      const fresh = standIn.world.projects.find((each) => each.id === 'new-project')
+      if (!fresh) return
+      fresh.name = `${fresh.github_owner}/${fresh.github_repo}`
+      fresh.secrets.github_token = { set: false, updated_at: null }
+    },
+  },
+  { name: 'project-schedules', path: () => '/projects/payments-api/schedules' },
+  {
+    name: 'project-schedule',
+    path: () => '/projects/payments-api/schedules',
+    act: async (page) => {
+      await page.locator('.schedules-head .btn, .card-head .btn').first().click()
+      await page.getByRole('dialog').waitFor()
+      await page.locator('.dialog-actions .btn-primary').click()
+      await page.locator('.field-error').first().waitFor()
+    },
+  },
   { name: 'project-agent', path: () => '/projects/payments-api/agent' },
   {
     name: 'project-settings',
@@ -151,10 +178,51 @@ export const pictures: Picture[] = [
     },
   },
   { name: 'executions', path: () => '/executions' },
+  {
+    name: 'queue',
+    path: () => '/executions#queue',
+    act: async (page) => {
+      await page.getByRole('dialog').waitFor()
+      await page.locator('.queue-limits').waitFor()
+    },
+  },
+  {
+    name: 'queue-wrong',
+    path: () => '/executions#queue',
+    act: async (page) => {
+      await page.locator('.queue-limits input').first().fill('')
+      await page.locator('.queue-buttons [type="submit"]').click()
+      await page.locator('.queue-limits .field-error').waitFor()
+    },
+  },
+  {
+    name: 'queue-paused',
+    path: () => '/executions#queue',
+    prepare: pause,
+    act: (page) => page.getByRole('dialog').waitFor(),
+  },
+  { name: 'dashboard-paused', path: () => '/', prepare: pause },
   { name: 'executions-none', path: () => '/executions?status=timed_out' },
   { name: 'execution-log', path: execution('running', '/log') },
   { name: 'execution-running', path: execution('running', '/summary') },
   { name: 'execution-queued', path: execution('queued', '/summary') },
+  {
+    name: 'execution-urgency',
+    path: execution('queued', '/summary'),
+    act: async (page) => {
+      await page.locator('.waiting-actions .btn').last().click()
+      await page.getByRole('dialog').waitFor()
+    },
+  },
+  {
+    name: 'execution-branch',
+    path: execution('succeeded'),
+    prepare: (standIn) => {
+      const done = standIn.world.executions.find((each) => each.status === 'succeeded')
+      const nothing = { pull_request: null, issue_number: null, issue_url: null }
+      if (done) Object.assign(done, nothing, { branch: 'poppo/task-12' })
+    },
+  },
   { name: 'execution-asking', path: execution('waiting_input') },
   { name: 'execution-done', path: execution('succeeded') },
   {
@@ -272,6 +340,15 @@ export const pictures: Picture[] = [
     act: async (page) => {
       await page.locator('.page-actions .btn-primary').click()
       await page.getByRole('dialog').waitFor()
+    },
+  },
+  {
+    name: 'run-dialog-wrong',
+    path: () => '/projects/payments-api',
+    act: async (page) => {
+      await page.locator('.page-actions .btn-primary').click()
+      await page.locator('.dialog-actions .btn-primary').click()
+      await page.locator('.field-error').waitFor()
     },
   },
   {
