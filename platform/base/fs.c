@@ -73,6 +73,17 @@ int pb_fs_read(int dirfd, const char *path, struct pb_buf *ret_data, struct pb_e
     return r;
 }
 
+int pb_fs_read_line(const char *path, struct pb_buf *ret_line, struct pb_error *err)
+{
+    size_t start = ret_line->len;
+
+    if (pb_fs_read(AT_FDCWD, path, ret_line, err) < 0)
+        return -1;
+    if (ret_line->len > start)
+        ret_line->len = start + strcspn(pb_buf_string(ret_line) + start, "\r\n");
+    return 0;
+}
+
 int pb_fs_write_all(int fd, const void *data, size_t len, struct pb_error *err)
 {
     const char *at = data;

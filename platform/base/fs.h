@@ -13,6 +13,8 @@
 /* Appends the whole regular file; TOO_LARGE past the buffer's maximum. dirfd may be AT_FDCWD. */
 int pb_fs_read(int dirfd, const char *path, struct pb_buf *ret_data,
                struct pb_error *err) PB_MUST_CHECK;
+/* Appends the file's first line without its end, the way a secret lies in a file. */
+int pb_fs_read_line(const char *path, struct pb_buf *ret_line, struct pb_error *err) PB_MUST_CHECK;
 /* Temporary file, fsync, rename, fsync of the folder: the old or the new content, never a mix. */
 int pb_fs_write(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
                 struct pb_error *err) PB_MUST_CHECK;

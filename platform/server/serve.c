@@ -21,6 +21,7 @@
 #include "server/api/seed.h"
 #include "server/api/static_files.h"
 #include "server/services/auth.h"
+#include "server/services/counters.h"
 #include "server/services/events.h"
 #include "server/services/github_client.h"
 #include "server/services/github_effects.h"
@@ -153,6 +154,7 @@ static struct pb_log_store *open_logs(struct serve *serve, const char *dir, stru
 static void on_slow_query(void *arg, const char *sql, int64_t took_ms)
 {
     (void)arg;
+    pb_count(PB_COUNTER_DATABASE_SLOW, 1);
     pb_log_warn("database", "took_ms=%lld slow: %s", (long long)took_ms, sql);
 }
 

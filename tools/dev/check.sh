@@ -114,6 +114,8 @@ check_stage()
 check_system()
 {
     check_stage
+    setup_promtool
+    export POPPO_PROMTOOL=$work/promtool/promtool
     local marks=(-m "not long")
     [ -n "$long" ] && marks=()
     # They wait more than they work: three files at a time.

@@ -386,7 +386,7 @@ static bool submit(struct pb_platform *platform, const struct job *found)
 static bool is_api(const char *path)
 {
     return pb_text_starts(path, "/api/") || strcmp(path, "/healthz") == 0 ||
-           strcmp(path, "/readyz") == 0;
+           strcmp(path, "/readyz") == 0 || strcmp(path, "/metrics") == 0;
 }
 
 static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange)

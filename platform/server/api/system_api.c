@@ -26,7 +26,7 @@ static const char *detail_of(const struct pb_health_check *check)
 static void put_checks(struct pb_json_writer *w, const struct pb_health *health)
 {
     pb_json_begin_array(w, "checks");
-    for (int i = 0; i < PB_HEALTH_COUNT; i++) {
+    for (int i = 0; i < PB_CHECK_COUNT; i++) {
         const struct pb_health_check *check = &health->checks[i];
 
         pb_json_begin_object(w, NULL);

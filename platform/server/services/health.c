@@ -23,7 +23,7 @@ static struct {
 const char *pb_health_name(enum pb_health_name name)
 {
     static const char *const NAMES[] = {
-#define X(name, text) [PB_HEALTH_##name] = text,
+#define X(name, text) [PB_CHECK_##name] = text,
         PB_HEALTH_CHECKS(X)
 #undef X
     };
@@ -78,15 +78,15 @@ static int check_disk(struct pb_platform *platform, struct pb_error *err)
 }
 
 static int (*const CHECKS[])(struct pb_platform *platform, struct pb_error *err) = {
-    [PB_HEALTH_DATABASE] = check_database,
-    [PB_HEALTH_LOG_WRITER] = check_log_writer,
-    [PB_HEALTH_DISK] = check_disk,
+    [PB_CHECK_DATABASE] = check_database,
+    [PB_CHECK_LOG_WRITER] = check_log_writer,
+    [PB_CHECK_DISK] = check_disk,
 };
 
 static void look(struct pb_platform *platform, struct pb_health *ret_health)
 {
     *ret_health = (struct pb_health){.is_ready = true};
-    for (int i = 0; i < PB_HEALTH_COUNT; i++) {
+    for (int i = 0; i < PB_CHECK_COUNT; i++) {
         struct pb_health_check *check = &ret_health->checks[i];
 
         check->is_ok = CHECKS[i](platform, &check->err) == 0;

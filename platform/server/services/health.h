@@ -21,10 +21,10 @@ struct pb_platform;
     X(DISK, "disk")
 
 enum pb_health_name {
-#define X(name, text) PB_HEALTH_##name,
+#define X(name, text) PB_CHECK_##name,
     PB_HEALTH_CHECKS(X)
 #undef X
-        PB_HEALTH_COUNT
+        PB_CHECK_COUNT
 };
 
 struct pb_health_check {
@@ -34,7 +34,7 @@ struct pb_health_check {
 
 struct pb_health {
     bool is_ready; /* all of them are */
-    struct pb_health_check checks[PB_HEALTH_COUNT];
+    struct pb_health_check checks[PB_CHECK_COUNT];
 };
 
 const char *pb_health_name(enum pb_health_name name);

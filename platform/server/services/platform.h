@@ -42,8 +42,9 @@ struct pb_platform_settings {
     const char *github_api_url;
     const char *github_git_url; /* "" = derived */
     const char *anthropic_base_url;
-    const char *default_language; /* ja or en, for new projects */
-    int64_t poll_interval_ms;     /* for new projects */
+    const char *default_language;   /* ja or en, for new projects */
+    const char *metrics_token_file; /* "" = administrators alone read /metrics */
+    int64_t poll_interval_ms;       /* for new projects */
     int64_t min_poll_interval_ms;
     int64_t github_write_gap_ms; /* between two writes with one token; tests set 0 */
     int64_t accept_timeout_ms;   /* an assignment not accepted by then goes back to the queue */

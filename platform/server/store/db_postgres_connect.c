@@ -539,14 +539,9 @@ static int read_password(struct pb_pg *pg, const char *path, struct pb_error *er
 
     pb_buf_init(&text, 4096);
     text.secret = true;
-    r = pb_fs_read(AT_FDCWD, path, &text, err);
-    pb_buf_char(&text, '\0');
-    if (r == 0 && pb_buf_failed(&text))
-        r = pb_fail_field(err, "database_password_file", "%s is too long for a password", path);
-    if (r == 0) {
-        text.data[strcspn(text.data, "\r\n")] = '\0';
-        r = add(pg, "password", text.data, err);
-    }
+    r = pb_fs_read_line(path, &text, err);
+    if (r == 0)
+        r = add(pg, "password", pb_buf_string(&text), err);
     pb_buf_release(&text);
     return r;
 }

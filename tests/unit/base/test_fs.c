@@ -115,6 +115,31 @@ TEST(a_file_larger_than_the_buffer_is_too_large)
     pb_buf_release(&buf);
 }
 
+static void assert_line(const char *text, const char *line)
+{
+    struct pb_error err;
+    struct pb_buf buf;
+    char path[64];
+
+    write_text("secret", text);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/secret", dir);
+    pb_buf_init(&buf, 100);
+    pb_buf_text(&buf, "=");
+    assert_ok(pb_fs_read_line(path, &buf, &err), &err);
+    assert_int_equal(buf.len, 1 + strlen(line));
+    assert_string_equal(pb_buf_string(&buf) + 1, line);
+    pb_buf_release(&buf);
+}
+
+TEST(a_line_of_a_file_is_its_first)
+{
+    assert_line("secret\n", "secret");
+    assert_line("secret", "secret");
+    assert_line("secret\r\nmore\n", "secret");
+    assert_line("\nmore", "");
+    assert_line("", "");
+}
+
 TEST(only_regular_files_are_read)
 {
     struct pb_error err;
@@ -286,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_link_is_replaced_not_written_through),
         cmocka_unit_test(a_failed_write_leaves_no_trace),
         cmocka_unit_test(a_file_larger_than_the_buffer_is_too_large),
+        cmocka_unit_test(a_line_of_a_file_is_its_first),
         cmocka_unit_test(only_regular_files_are_read),
         cmocka_unit_test(a_full_disk_says_so),
         cmocka_unit_test(folders_are_made_with_all_above_them),
