@@ -142,6 +142,7 @@ static struct pb_rows *prepare(struct pb_db *db, const char *sql, uint64_t hash,
         return NULL;
     rows->db = db;
     rows->hash = hash;
+    rows->changes = pb_sql_parts(sql);
     rows->sql = strdup(sql);
     if (rows->sql)
         return rows;
@@ -171,6 +172,7 @@ static struct pb_rows *take_statement(struct pb_db *db, const char *sql, struct 
         *at = made;
     }
     (*at)->used_at = ++db->clock;
+    db->changed |= (*at)->changes;
     return *at;
 }
 
@@ -274,6 +276,7 @@ int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err)
 {
     if (refuse_spoiled(db, err) < 0)
         return -1;
+    db->changed = PB_STORE_ALL;
     return db->engine->script(db, sql, err) < 0 ? spoil(db, err) : 0;
 }
 
@@ -360,6 +363,14 @@ void pb_db_rollback(struct pb_db *db)
     if (db->engine->in_transaction(db))
         db->engine->rollback(db);
     db->is_open = db->is_spoiled = false;
+}
+
+unsigned pb_db_take_changed(struct pb_db *db)
+{
+    unsigned changed = db->changed;
+
+    db->changed = 0;
+    return changed;
 }
 
 bool pb_db_in_transaction(struct pb_db *db)

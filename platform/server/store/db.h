@@ -44,4 +44,12 @@ struct pb_db *pb_db_open(struct pb_database *database, enum pb_db_mode mode,
                          struct pb_error *err) PB_MUST_CHECK;
 void pb_db_close(struct pb_db *db); /* NULL is fine */
 
+/* Parts of the data, for those who keep what they have read. */
+enum pb_store_part {
+    PB_STORE_HISTORY = 1 << 0, /* projects, work items, executions, attempts */
+    PB_STORE_PEOPLE = 1 << 1,  /* users, sessions */
+    PB_STORE_ALL = PB_STORE_HISTORY | PB_STORE_PEOPLE,
+    PB_STORE_PARTS = 2,
+};
+
 #endif

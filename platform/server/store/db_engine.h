@@ -29,7 +29,8 @@ struct pb_db {
     int64_t patience_ms; /* for one answer; 0 = the database's */
     bool is_open;        /* between begin and commit or rollback */
     bool is_closing;
-    bool is_spoiled; /* a statement failed since; nothing but undoing works */
+    bool is_spoiled;  /* a statement failed since; nothing but undoing works */
+    unsigned changed; /* parts of the data, since pb_db_take_changed() */
     struct pb_error why;
 };
 
@@ -38,6 +39,7 @@ struct pb_rows {
     char *sql;        /* owned */
     uint64_t hash;
     uint64_t used_at;
+    unsigned changes; /* parts of the data */
     bool is_running;
     int64_t took_us; /* by the engine, since it was started */
 };

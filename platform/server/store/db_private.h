@@ -98,6 +98,9 @@ int pb_db_begin(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
 /* UNAVAILABLE, reason "outcome_unknown": PostgreSQL went away at this moment and did not come back. */
 int pb_db_commit(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;
 void pb_db_rollback(struct pb_db *db);
+/* Parts of the data that statements may have changed since the last time: any of enum pb_store_part. */
+unsigned pb_db_take_changed(struct pb_db *db);
+unsigned pb_sql_parts(const char *sql);
 bool pb_db_in_transaction(struct pb_db *db); /* false also when the engine gave the whole one up */
 /* A part of a change that can be undone alone. */
 int pb_db_part_begin(struct pb_db *db, struct pb_error *err) PB_MUST_CHECK;

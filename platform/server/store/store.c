@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,7 +38,9 @@ struct reader {
 
 struct pb_store {
     struct pb_database *database; /* owned */
-    struct pb_db *writer;         /* the writer thread's alone, once it runs */
+    bool is_ours_alone;           /* nobody else changes it */
+    _Atomic uint64_t generations[PB_STORE_PARTS];
+    struct pb_db *writer; /* the writer thread's alone, once it runs */
     struct pb_thread *thread;
     pthread_key_t reader_key;
     bool has_key;
@@ -145,6 +148,17 @@ static struct job *run_group(struct pb_store *store, struct job *job, bool *ret_
     return group;
 }
 
+/* Before anybody is told that it is done. */
+static void count_generations(struct pb_store *store)
+{
+    unsigned changed = pb_db_take_changed(store->writer);
+
+    for (unsigned i = 0; i < PB_STORE_PARTS; i++) {
+        if (changed & 1u << i)
+            atomic_fetch_add(&store->generations[i], 1);
+    }
+}
+
 static void deliver(struct pb_store *store, struct job *group, bool group_failed,
                     const struct pb_error *group_err)
 {
@@ -205,6 +219,7 @@ static void writer_main(void *arg)
         bool failed;
         struct job *group = run_group(store, job, &failed, &err);
 
+        count_generations(store);
         deliver(store, group, failed, &err);
         if (pb_db_wal_pages(store->writer) >= CHECKPOINT_PAGES)
             checkpoint(store, pb_db_wal_pages(store->writer) >= RESTART_PAGES);
@@ -373,6 +388,17 @@ struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err)
     return reader->db;
 }
 
+uint64_t pb_store_generation(struct pb_store *store, unsigned parts)
+{
+    uint64_t sum = 1;
+
+    for (unsigned i = 0; i < PB_STORE_PARTS; i++) {
+        if (parts & 1u << i)
+            sum += atomic_load(&store->generations[i]);
+    }
+    return store->is_ours_alone ? sum : 0;
+}
+
 /* --- opening and closing ------------------------------------------------------------------------ */
 
 static int start(struct pb_store *store, const struct pb_store_options *options,
@@ -386,6 +412,7 @@ static int start(struct pb_store *store, const struct pb_store_options *options,
                                                       .on_slow = options->on_slow,
                                                       .arg = options->arg},
                         err);
+    store->is_ours_alone = !pb_database_is_address(options->database);
     store->writer = store->database ? pb_db_open(store->database, PB_DB_WRITER, err) : NULL;
     if (!store->writer)
         return -1;
@@ -396,6 +423,7 @@ static int start(struct pb_store *store, const struct pb_store_options *options,
     if (pthread_key_create(&store->reader_key, close_reader) != 0)
         return pb_fail(err, PB_ERROR_LIMITED, "no thread key left");
     store->has_key = true;
+    (void)pb_db_take_changed(store->writer); /* nobody has read anything yet */
     store->thread = pb_thread_start("store", writer_main, store, err);
     return store->thread ? 0 : -1;
 }

@@ -60,6 +60,11 @@ const char *pb_store_name(const struct pb_store *store);
  * */
 struct pb_db *pb_store_reader(struct pb_store *store, struct pb_error *err) PB_MUST_CHECK;
 
+/* What was read after this number was asked for is true for as long as the number stays. Another one is
+ * there before the one who changed something is told that it is done. 0 = not known, because other servers
+ * change the data, too: keep nothing. */
+uint64_t pb_store_generation(struct pb_store *store, unsigned parts);
+
 typedef int pb_store_write_fn(struct pb_db *db, void *arg, struct pb_error *err);
 /* Runs `fn` on the writer and waits until it is committed. Returns fn's failure, or the commit's:
  * UNAVAILABLE, reason "disk_full", "store_failed", "busy", "database_down"; and, the only one after

@@ -132,6 +132,62 @@ static int write_again(struct pb_db *db, void *arg, struct pb_error *err)
     return pb_store_write(t->store, put, &(struct put){"a", "1", false}, err);
 }
 
+/* --- generations ---------------------------------------------------------------------------------- */
+
+TEST(a_statement_tells_what_it_changes)
+{
+    static const struct {
+        const char *sql;
+        unsigned parts;
+    } CASES[] = {
+        {"SELECT * FROM executions", 0},
+        {"SAVEPOINT part", 0},
+        {"WITH RECURSIVE r (id) AS (SELECT 1) SELECT id FROM r", 0},
+        {"INSERT INTO executions (id) VALUES (?1)", PB_STORE_HISTORY},
+        {"UPDATE attempts SET status = ?2", PB_STORE_HISTORY},
+        {"DELETE FROM projects", PB_STORE_HISTORY},
+        {"DELETE FROM sessions WHERE id = ?1", PB_STORE_PEOPLE},
+        {"UPDATE users SET role = ?1", PB_STORE_PEOPLE},
+        {"UPDATE settings SET value = ?1", 0},
+        {"INSERT INTO execution_counts (project_id) VALUES (?1)", 0},
+        {"WITH a AS (DELETE FROM settings RETURNING key) SELECT key FROM a", PB_STORE_ALL},
+        {"REPLACE INTO settings VALUES (1)", PB_STORE_ALL},
+        {"UPDATE \"users\" SET role = ?1", PB_STORE_ALL},
+        {"DROP TABLE x", PB_STORE_ALL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(CASES); i++)
+        assert_int_equal(pb_sql_parts(CASES[i].sql), CASES[i].parts);
+}
+
+static int touch_users(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    (void)arg;
+    return pb_db_run(db, "UPDATE users SET role = role", PB_NO_VALUES, NULL, err);
+}
+
+TEST(who_changes_something_finds_another_generation)
+{
+    struct store_test *t = *state;
+    uint64_t people, history;
+
+    if (store_test_on_postgres()) { /* other servers change it, too */
+        assert_int_equal(pb_store_generation(t->store, PB_STORE_ALL), 0);
+        return;
+    }
+    people = pb_store_generation(t->store, PB_STORE_PEOPLE);
+    history = pb_store_generation(t->store, PB_STORE_HISTORY);
+    assert_true(people > 0 && history > 0);
+    store_test_write(t, put, &(struct put){"a", "1", false});
+    assert_int_equal(pb_store_generation(t->store, PB_STORE_ALL), people + history - 1);
+    store_test_write(t, touch_users, NULL);
+    assert_true(pb_store_generation(t->store, PB_STORE_PEOPLE) > people);
+    assert_int_equal(pb_store_generation(t->store, PB_STORE_HISTORY), history);
+    store_test_add_project(t, "site");
+    assert_true(pb_store_generation(t->store, PB_STORE_HISTORY) > history);
+}
+
 TEST(a_write_function_cannot_wait_for_another_one)
 {
     struct store_test *t = *state;
@@ -623,6 +679,8 @@ int main(void)
         WITH_STORE(text_that_is_not_utf8_is_refused),
         WITH_STORE(readers_cannot_write),
         WITH_STORE(the_files_are_for_their_owner_alone),
+        WITH_STORE(a_statement_tells_what_it_changes),
+        WITH_STORE(who_changes_something_finds_another_generation),
         WITH_STORE(a_write_function_cannot_wait_for_another_one),
         WITH_STORE(what_waits_together_is_committed_together_and_fails_alone),
         cmocka_unit_test(a_full_queue_is_said_at_once),
