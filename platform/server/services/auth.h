@@ -90,6 +90,9 @@ int pb_auth_set_language(struct pb_auth *auth, int64_t user_id, const char *lang
 int pb_auth_principal(struct pb_auth *auth, const char *access_token, struct pb_arena *arena,
                       struct pb_principal *ret, struct pb_error *err) PB_MUST_CHECK;
 
+/* The same for loop threads, which must not wait: false when nothing is remembered of this token. */
+bool pb_auth_recall_role(struct pb_auth *auth, const char *access_token, enum pb_role *ret_role);
+
 /* Is this session still that user's, and good? UNAUTHENTICATED "session_ended". */
 int pb_auth_session_check(struct pb_auth *auth, const char *session_id, int64_t user_id,
                           struct pb_error *err) PB_MUST_CHECK;

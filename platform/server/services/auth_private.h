@@ -11,7 +11,7 @@
 struct pb_db;
 struct pb_login_delay;
 
-enum { TICKETS_MAX = 1000, TICKETS_PER_SESSION_MAX = 20, SIGN_INS_MAX = 3 };
+enum { TICKETS_MAX = 1000, TICKETS_PER_SESSION_MAX = 20, SIGN_INS_MAX = 3, TOKENS_KNOWN_MAX = 512 };
 
 struct ticket {
     uint8_t hash[PB_SHA256_BYTES];
@@ -19,6 +19,19 @@ struct ticket {
     int64_t user_id;
     enum pb_role role;
     char *username; /* owned; NULL = the place is free */
+    char *session_id;
+};
+
+/* A token that was found good; see auth_memory.c. */
+struct known_token {
+    char *token; /* owned, as the other texts; NULL = the place is free */
+    size_t len;
+    uint64_t generation; /* of people, before it was looked at */
+    int64_t until_ms;
+    int64_t user_id;
+    enum pb_role role;
+    char *username;
+    char *language; /* NULL = none chosen */
     char *session_id;
 };
 
@@ -30,10 +43,18 @@ struct pb_auth {
     pthread_mutex_t lock; /* guards what follows */
     unsigned sign_ins;    /* passwords being looked at: each costs memory, time and a thread */
     struct ticket tickets[TICKETS_MAX];
+    struct known_token known[TOKENS_KNOWN_MAX];
 };
 
 /* 32 random bytes as base64url; NULL past the arena's limit. */
 const char *pb_auth_random_text(struct pb_arena *arena);
+
+/* Whose token this is, if it was looked at before and nothing has changed since. */
+bool pb_auth_recall(struct pb_auth *auth, const char *token, struct pb_arena *arena,
+                    struct pb_principal *ret);
+void pb_auth_remember(struct pb_auth *auth, const char *token, uint64_t generation,
+                      int64_t until_ms, const struct pb_principal *who);
+void pb_auth_forget_all(struct pb_auth *auth);
 
 /* Makes a session for somebody who has just proved who they are. */
 int pb_auth_sign_in(struct pb_auth *auth, const struct pb_user *user,

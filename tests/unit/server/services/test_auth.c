@@ -101,6 +101,72 @@ static void an_access_token_lives_ten_minutes(void **state)
     is_refused(w, who(w, w->in.access_token), "token_expired");
 }
 
+/* Asked twice, because the second answer comes from memory. */
+static void a_known_token_ends_with_its_session_and_its_time(void **state)
+{
+    struct world *w = *state;
+    enum pb_role role = PB_ROLE_VIEWER;
+    struct pb_signed_in other;
+
+    assert_false(pb_auth_recall_role(w->platform.auth, w->in.access_token, &role));
+    for (int i = 0; i < 2; i++)
+        assert_ok(who(w, w->in.access_token), &w->err);
+    assert_true(pb_auth_recall_role(w->platform.auth, w->in.access_token, &role));
+    assert_int_equal(role, PB_ROLE_ADMIN);
+    assert_false(pb_auth_recall_role(w->platform.auth, "x", &role));
+    assert_false(pb_auth_recall_role(w->platform.auth, "", &role));
+    pb_clock_set_for_test(START + 10 * MINUTE);
+    assert_false(pb_auth_recall_role(w->platform.auth, w->in.access_token, &role));
+    is_refused(w, who(w, w->in.access_token), "token_expired");
+
+    assert_ok(refresh(w, w->in.refresh_token, &other), &w->err);
+    for (int i = 0; i < 2; i++)
+        assert_ok(who(w, other.access_token), &w->err);
+    assert_ok(pb_auth_logout(w->platform.auth, other.refresh_token, &w->err), &w->err);
+    assert_false(pb_auth_recall_role(w->platform.auth, other.access_token, &role));
+    is_refused(w, who(w, other.access_token), "session_ended");
+}
+
+static int demote(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    struct world *w = arg;
+    struct pb_user *user;
+
+    if (pb_user_load(db, &w->arena, w->in.principal.user_id, &user, err) < 0)
+        return -1;
+    user->role = PB_ROLE_VIEWER;
+    return pb_user_save(db, user, err);
+}
+
+static void another_role_counts_from_the_next_request_on(void **state)
+{
+    struct world *w = *state;
+    struct pb_principal principal;
+    enum pb_role role;
+
+    for (int i = 0; i < 2; i++)
+        assert_ok(who(w, w->in.access_token), &w->err);
+    assert_ok(pb_store_write(w->platform.store, demote, w, &w->err), &w->err);
+    assert_false(pb_auth_recall_role(w->platform.auth, w->in.access_token, &role));
+    assert_ok(pb_auth_principal(w->platform.auth, w->in.access_token, &w->arena, &principal,
+                                &w->err),
+              &w->err);
+    assert_int_equal(principal.role, PB_ROLE_VIEWER);
+}
+
+static void more_tokens_than_are_remembered_are_all_good(void **state)
+{
+    struct world *w = *state;
+    struct pb_signed_in sessions[20];
+
+    for (size_t i = 0; i < COUNT(sessions); i++)
+        assert_ok(pb_auth_login(w->platform.auth, "alice", "correct horse", &CLIENT, &w->arena,
+                                &sessions[i], &w->err),
+                  &w->err);
+    for (size_t i = 0; i < 3 * COUNT(sessions); i++)
+        assert_ok(who(w, sessions[i % COUNT(sessions)].access_token), &w->err);
+}
+
 static void a_session_lives_as_long_as_it_is_used(void **state)
 {
     struct world *w = *state;
@@ -218,6 +284,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(an_access_token_lives_ten_minutes),
+        WORLD_TEST(a_known_token_ends_with_its_session_and_its_time),
+        WORLD_TEST(another_role_counts_from_the_next_request_on),
+        WORLD_TEST(more_tokens_than_are_remembered_are_all_good),
         WORLD_TEST(a_session_lives_as_long_as_it_is_used),
         WORLD_TEST(the_token_before_is_good_for_ten_seconds_and_then_a_theft),
         WORLD_TEST(sessions_do_not_end_each_other),
