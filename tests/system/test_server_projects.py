@@ -138,6 +138,38 @@ def test_lists_are_paged_by_cursor_and_filtered(server):
     assert server.api("GET", "/api/projects?cursor=garbage").status == 400
 
 
+def ended(server, title):
+    made = server.ok("POST", "/api/projects/app/executions", {"title": title, "prompt": "p"})
+    server.ok("POST", f"/api/executions/{made['id']}/cancel")
+    return made["id"]
+
+
+def test_a_list_that_is_asked_for_again_is_never_an_old_one(server):
+    server.project("app")
+    ended(server, "First")
+    path = "/api/executions?project=app&limit=20"
+    shown = [server.api("GET", path) for _ in range(4)]
+    assert {(a.status, a.text, a.headers["ETag"]) for a in shown} == {(200, shown[0].text, shown[0].headers["ETag"])}
+    assert len({a.headers["X-Request-Id"] for a in shown}) == 4 and shown[3].headers["Cache-Control"] == "no-store"
+    same = server.api("GET", path, If_None_Match=shown[0].headers["ETag"])
+    assert (same.status, same.text, same.headers["ETag"]) == (304, "", shown[0].headers["ETag"])
+    for number in range(5):
+        newest = ended(server, f"Number {number}")
+        for _ in range(3):
+            answer = server.api("GET", path, If_None_Match=shown[0].headers["ETag"])
+            assert answer.status == 200 and answer.json["items"][0]["id"] == newest and len(answer.json["items"]) == number + 2
+    server.ok("PUT", "/api/projects/app", {"name": "Renamed"})
+    assert server.api("GET", path).json["items"][0]["project"]["name"] == "Renamed"
+    queued = server.ok("POST", "/api/projects/app/executions", {"title": "Waits", "prompt": "p"})
+    answer = server.api("GET", path)
+    assert answer.json["items"][0]["id"] == queued["id"] and "ETag" not in answer.headers
+    server.ok("POST", f"/api/executions/{queued['id']}/cancel")
+    assert [server.api("GET", path).status for _ in range(3)] == [200] * 3
+    assert server.call("GET", path).status == 401
+    assert server.call("POST", "/api/auth/logout", headers={"Cookie": server.cookie}).status == 204
+    assert server.api("GET", path).json["code"] == "session_ended"
+
+
 def test_unknown_addresses_and_methods(server):
     assert server.api("GET", "/api/nothing").json["code"] == "not_found"
     assert server.api("PATCH", "/api/projects").json["code"] == "method_not_allowed"

@@ -24,7 +24,8 @@ int executions_list(struct pb_request *req, struct pb_error *err)
 
     if (pb_request_limit(req, &wish.limit, err) < 0)
         return -1;
-    return pb_read_executions(req->platform, &wish, req->arena, &req->json, err);
+    req->generation = pb_read_generation(req->platform);
+    return pb_read_executions(req->platform, &wish, req->arena, &req->json, &req->is_lasting, err);
 }
 
 static int reply_execution(struct pb_request *req, const char *id, int status, struct pb_error *err)

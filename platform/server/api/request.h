@@ -48,6 +48,10 @@ struct pb_request {
     const char *content_type;
     struct pb_http_header headers[PB_REQUEST_HEADERS];
     size_t header_count;
+    /* The reply depends on nothing but the address, the asker's role and what of the data has this generation
+     * (0 = nobody knows): it gets an ETag, and may be given again. */
+    bool is_lasting;
+    uint64_t generation;
     bool is_answered; /* the handler replied by itself or passed the exchange on */
 
     struct pb_error fields[PB_REQUEST_FIELD_ERRORS]; /* what is wrong with the input, all at once */

@@ -1,5 +1,6 @@
 #include "server/api/router.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,12 +12,14 @@
 #include "server/api/body.h"
 #include "server/api/handlers.h"
 #include "server/api/problem.h"
+#include "server/api/reply_cache.h"
 #include "server/api/request.h"
 #include "server/api/request_stats.h"
 #include "server/api/static_files.h"
 #include "server/middleware/authenticate.h"
 #include "server/middleware/security_headers.h"
 #include "server/services/platform.h"
+#include "server/services/reading.h"
 
 #define BODY_BEGIN(schema) static const struct pb_body_member BODY_##schema[] = {
 #define MEMBER(name, kind, required, nullable, min, max, words) \
@@ -70,6 +73,7 @@ struct pb_router {
     struct pb_platform *platform;
     struct pb_static_files *files;
     struct pb_loop_timer *expire;
+    struct pb_reply_cache *kept; /* owned */
 };
 
 /* One request on its way to a pool thread. */
@@ -101,12 +105,13 @@ struct pb_router *pb_router_new(struct pb_platform *platform, struct pb_static_f
     }
     router->platform = platform;
     router->files = files;
+    router->kept = pb_reply_cache_new(err);
     router->expire =
         pb_loop_timer_start(platform->loop, EXPIRE_EVERY_MS, EXPIRE_EVERY_MS, expire_jobs, router);
-    if (router->expire)
+    if (router->kept && router->expire)
         return router;
     (void)pb_fail(err, PB_ERROR_INTERNAL, "out of memory");
-    free(router);
+    pb_router_free(router);
     return NULL;
 }
 
@@ -115,6 +120,7 @@ void pb_router_free(struct pb_router *router)
     if (!router)
         return;
     pb_loop_timer_cancel(&router->expire);
+    pb_reply_cache_free(router->kept);
     free(router);
 }
 
@@ -313,6 +319,78 @@ static void reply_problem(struct pb_request *req, const struct job *job, const s
           &req->out, req->request_id);
 }
 
+/* --- replies that are kept ---------------------------------------------------------------------------------- */
+
+/* What such a reply depends on beside the data. False when it is too long to be kept. */
+static bool key_of(const struct pb_http_exchange *exchange, enum pb_role role,
+                   char ret_key[PB_REPLY_KEY_MAX])
+{
+    int len = snprintf(ret_key, PB_REPLY_KEY_MAX, "%d %s?%s", (int)role, pb_http_path(exchange),
+                       pb_http_query(exchange));
+
+    return len > 0 && len < PB_REPLY_KEY_MAX && strcmp(pb_http_method(exchange), "GET") == 0;
+}
+
+static bool is_known(const struct pb_http_exchange *exchange, const char *etag)
+{
+    const char *known = pb_http_header(exchange, "If-None-Match");
+
+    return known && strstr(known, etag);
+}
+
+/* Gives a lasting reply its ETag, and keeps it for the next who asks. */
+static void reply_lasting(struct pb_request *req, const struct job *job)
+{
+    char key[PB_REPLY_KEY_MAX], etag[PB_ETAG_TEXT];
+
+    pb_reply_etag(req->out.data, req->out.len, etag);
+    if (key_of(req->exchange, req->who->role, key))
+        pb_reply_cache_keep(job->router->kept, key, req->generation, req->out.data, req->out.len,
+                            etag);
+    pb_request_header(req, "ETag", etag);
+    if (is_known(req->exchange, etag)) {
+        req->status = 304;
+        pb_buf_clear(&req->out);
+    }
+    reply(req->exchange, req->status, req->content_type, req->headers, req->header_count, &req->out,
+          req->request_id);
+}
+
+/* From the loop, without a thread: the asker's token is known, and nothing has changed since. */
+static bool answer_kept(const struct job *job)
+{
+    struct pb_platform *platform = job->router->platform;
+    const char *token = pb_bearer_token(job->exchange);
+    struct pb_http_header headers[PB_SECURITY_HEADERS + 4];
+    char key[PB_REPLY_KEY_MAX], etag[PB_ETAG_TEXT], id[PB_REQUEST_ID_TEXT];
+    struct pb_shared_bytes *body = NULL;
+    enum pb_role role;
+    size_t count;
+    int status;
+
+    if (token && pb_auth_recall_role(platform->auth, token, &role) &&
+        pb_role_may(role, job->route->permission) && key_of(job->exchange, role, key))
+        body = pb_reply_cache_find(job->router->kept, key, pb_read_generation(platform), etag);
+    if (!body)
+        return false;
+    pb_request_id(job->exchange, id);
+    count = pb_security_headers(headers, 0, pb_http_is_tls(job->exchange));
+    headers[count++] = (struct pb_http_header){"X-Request-Id", id};
+    headers[count++] = (struct pb_http_header){"Cache-Control", "no-store"};
+    headers[count++] = (struct pb_http_header){"Content-Type", "application/json"};
+    headers[count++] = (struct pb_http_header){"ETag", etag};
+    status = is_known(job->exchange, etag) ? 304 : 200;
+    if (status == 304)
+        pb_http_reply(job->exchange, status, headers, count, NULL, 0);
+    else
+        pb_http_reply_shared(job->exchange, status, headers, count, body);
+    pb_shared_bytes_unref(body);
+    note_done(job, status, false);
+    return true;
+}
+
+/* --- requests ----------------------------------------------------------------------------------------------- */
+
 static void serve(const struct job *job)
 {
     struct pb_json *root = NULL;
@@ -335,6 +413,8 @@ static void serve(const struct job *job)
     pb_json_writer_init(&req.json, &req.out);
     if (answer(&req, job, &root, &err) < 0)
         reply_problem(&req, job, &err);
+    else if (req.is_lasting)
+        reply_lasting(&req, job);
     else if (!req.is_answered)
         reply(req.exchange, req.status, req.content_type, req.headers, req.header_count, &req.out,
               id);
@@ -410,6 +490,8 @@ static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange
     found.route = &ROUTES[index];
     if (found.route->pool == ROUTE_LOOP)
         serve(&found);
+    else if (answer_kept(&found))
+        return;
     else if (!submit(router->platform, &found))
         refuse_busy(&found);
 }

@@ -99,10 +99,16 @@ int pb_read_project(struct pb_platform *platform, const char *id, struct pb_aren
     return 0;
 }
 
+uint64_t pb_read_generation(struct pb_platform *platform)
+{
+    return pb_store_generation(platform->store, PB_STORE_HISTORY);
+}
+
 /* --- executions ------------------------------------------------------------------------------------------- */
 
 int pb_read_executions(struct pb_platform *platform, const struct pb_page_wish *wish,
-                       struct pb_arena *arena, struct pb_json_writer *w, struct pb_error *err)
+                       struct pb_arena *arena, struct pb_json_writer *w, bool *ret_is_lasting,
+                       struct pb_error *err)
 {
     struct pb_db *db = pb_store_reader(platform->store, err);
     enum pb_execution_status statuses[STATUSES_MAX];
@@ -124,8 +130,11 @@ int pb_read_executions(struct pb_platform *platform, const struct pb_page_wish *
         pb_queue_explain(platform, db, arena, list.items, list.count, err) < 0)
         return -1;
     begin_page(w);
-    for (size_t i = 0; i < list.count; i++)
+    *ret_is_lasting = true;
+    for (size_t i = 0; i < list.count; i++) {
         pb_view_execution(w, NULL, &list.items[i], NULL, NULL);
+        *ret_is_lasting = *ret_is_lasting && list.items[i].status != PB_EXECUTION_QUEUED;
+    }
     end_page(w, list.next_cursor);
     return 0;
 }

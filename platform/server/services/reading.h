@@ -34,8 +34,11 @@ int pb_read_projects(struct pb_platform *platform, const struct pb_page_wish *wi
 int pb_read_project(struct pb_platform *platform, const char *id, struct pb_arena *arena,
                     struct pb_json_writer *w, int64_t *ret_version,
                     struct pb_error *err) PB_MUST_CHECK;
+/* Of projects, executions and attempts, as pb_store_generation(). */
+uint64_t pb_read_generation(struct pb_platform *platform);
+/* ret_is_lasting: it says nothing that changes by itself, such as why something waits. */
 int pb_read_executions(struct pb_platform *platform, const struct pb_page_wish *wish,
-                       struct pb_arena *arena, struct pb_json_writer *w,
+                       struct pb_arena *arena, struct pb_json_writer *w, bool *ret_is_lasting,
                        struct pb_error *err) PB_MUST_CHECK;
 int pb_read_execution(struct pb_platform *platform, const char *id, struct pb_arena *arena,
                       struct pb_json_writer *w, struct pb_error *err) PB_MUST_CHECK;

@@ -2300,7 +2300,7 @@ export interface operations {
                 project?: string;
                 /** @description Comma-separated execution statuses */
                 status?: string;
-                /** @description Part of the title, or #number of an issue */
+                /** @description Part of the title, or #number of an issue. A search looks at 3,000 executions at a time: while there is a next_cursor, go on with it, even if the page is empty */
                 q?: string;
                 cursor?: components["parameters"]["cursor"];
                 limit?: components["parameters"]["limit"];
@@ -2311,7 +2311,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page, newest first */
+            /** @description One page, newest first; with an ETag, unless something on it waits */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2319,6 +2319,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ExecutionPage"];
                 };
+            };
+            /** @description It is still the one with that ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
