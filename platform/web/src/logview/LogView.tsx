@@ -34,8 +34,6 @@ export interface LogViewProps {
   subscribe?: (sink: LogSink) => () => void
   /** More lines will come: start at the end and follow. */
   running: boolean
-  /** It is no longer kept. */
-  removed?: boolean
   onDownload?: () => Promise<void>
   /** Finds lines and places in the log, where somebody can. Stable per source. */
   search?: ReadHits
@@ -341,12 +339,10 @@ export function LogView(props: LogViewProps) {
           aria-label={props.label}
         />
         <Rail total={state.total} problems={problems} hits={found.lines} />
+        {!state.loading && state.total === 0 && state.failed === null && (
+          <p className="log-note log-empty">{props.running ? t('log.waiting') : t('log.empty')}</p>
+        )}
       </div>
-      {!state.loading && state.total === 0 && state.failed === null && (
-        <p className="log-note log-empty">
-          {t(props.running ? 'log.waiting' : props.removed ? 'log.removed' : 'log.empty')}
-        </p>
-      )}
       {state.total > 0 && !state.complete && (
         <div className="log-foot">
           <Button

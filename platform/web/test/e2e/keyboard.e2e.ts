@@ -98,7 +98,9 @@ async function walk(page: Page): Promise<{ missed: string[]; order: number[]; se
   if (!inDialog) await page.evaluate(startAtTop)
   const order: number[] = []
   const seen: string[] = []
-  for (let i = 0; i < names.length + 3; i++) {
+  // A time has a stop for each of its parts.
+  const parts = 8 * (await page.locator('input[type="datetime-local"]').count())
+  for (let i = 0; i < names.length + parts + 3; i++) {
     await page.keyboard.press('Tab')
     const { place, complaint } = await page.evaluate(lookAtFocus)
     if (complaint) seen.push(complaint)

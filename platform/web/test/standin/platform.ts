@@ -101,6 +101,7 @@ export class StandIn {
   }
 
   lines(execution: Execution): number {
+    if (execution.log.removed) return 0
     return this.logLines.get(execution.id) ?? (execution.log.lines || 180)
   }
 

@@ -236,6 +236,21 @@ export const pictures: Picture[] = [
   { name: 'execution-cancelled', path: execution('cancelled') },
   { name: 'execution-failed', path: execution('failed') },
   {
+    name: 'execution-log-waiting',
+    path: execution('queued', '/log'),
+    prepare: (standIn) => {
+      for (const each of standIn.world.executions) standIn.logLines.set(each.id, 0)
+    },
+  },
+  {
+    name: 'execution-log-removed',
+    path: execution('succeeded', '/log'),
+    prepare: (standIn) => {
+      const done = standIn.world.executions.find((each) => each.status === 'succeeded')
+      if (done) done.log = { lines: 0, bytes: 0, complete: true, removed: true }
+    },
+  },
+  {
     name: 'execution-anchor',
     path: execution('running', '/log#L20-L22'),
   },

@@ -1,4 +1,5 @@
 /** The log of one execution: ranges over REST, new lines over the live connection, polling without. */
+import { FileX2 } from 'lucide-react'
 import { useCallback, useEffect, useRef } from 'react'
 import { useStore } from 'react-redux'
 import {
@@ -10,6 +11,8 @@ import {
 } from '../../api/log'
 import type { Execution } from '../../api/types'
 import { type Store, useAppSelector } from '../../app/store'
+import { Empty } from '../../design/feedback'
+import { Card } from '../../design/Page'
 import { isFinal } from '../../design/Status'
 import { toastError } from '../../design/toast'
 import { useT } from '../../i18n/t'
@@ -20,6 +23,18 @@ import { subscribeTopic } from '../../realtime/live'
 const pollMs = 3000
 
 export default function ExecutionLog({ execution }: { execution: Execution }) {
+  const t = useT()
+  if (!execution.log.removed || !isFinal(execution.status)) return <KeptLog execution={execution} />
+  return (
+    <Card label={t('execution.log')}>
+      <Empty icon={<FileX2 size={28} aria-hidden="true" />} title={t('log.removed')}>
+        {t('log.removed_text')}
+      </Empty>
+    </Card>
+  )
+}
+
+function KeptLog({ execution }: { execution: Execution }) {
   const t = useT()
   const store = useStore() as Store
   const { id } = execution
@@ -96,7 +111,6 @@ export default function ExecutionLog({ execution }: { execution: Execution }) {
       read={read}
       subscribe={subscribe}
       running={!final}
-      removed={execution.log.removed}
       search={search}
       marks={marks}
       onDownload={download}

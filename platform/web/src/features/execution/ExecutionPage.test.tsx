@@ -89,6 +89,15 @@ describe('an execution', () => {
     expect(screen.getByText('Looked at the code.')).toBeInTheDocument()
   })
 
+  it('says that its log is gone, not that there was none', async () => {
+    const done = execution('succeeded')
+    done.log = { lines: 0, bytes: 0, complete: true, removed: true }
+    renderApp(`/executions/${done.id}/log`)
+    await screen.findByRole('heading', { name: 'ログは削除されました' })
+    expect(screen.queryByRole('log')).not.toBeInTheDocument()
+    expect(screen.queryByRole('button', { name: 'ダウンロード' })).not.toBeInTheDocument()
+  })
+
   it('says why it failed, what happens next, and where it is mended', async () => {
     renderApp(`/executions/${execution('failed').id}`)
     await screen.findByText('Claude API がキーを受け付けませんでした。')
