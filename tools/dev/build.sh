@@ -7,7 +7,7 @@ build_native()
     local dir=$work/build/$1
     shift
     [ -f "$dir/build.ninja" ] || run_quietly "configuring" meson setup "$dir" "$here" "$@"
-    run_quietly "building" ninja -C "$dir"
+    ninja -C "$dir" 2>&1 | progress "$work/last-command.log" || { tail -40 "$work/last-command.log" >&2; die "building failed: ninja -C $dir"; }
 }
 
 run_quietly()

@@ -19,18 +19,19 @@ run_places()
     log_file=$work/up$demo.log
 }
 
-# When a process began, in the kernel's clock: with it, its number is not taken for a later one's.
+# When a process began, in the kernel's clock: with it, its number is not taken for a later one's. Nothing when it
+# has ended, even if nobody has taken note of its end yet.
 began_at()
 {
     local line
     { line=$(<"/proc/$1/stat"); } 2>/dev/null || return
     # shellcheck disable=SC2086
     set -- ${line##*) }
-    echo "${20}"
+    [ "$1" = Z ] || echo "${20}"
 }
 
-# The process that `up --detach` left, if it still runs.
-background_process()
+# The process of `up`, if it still runs.
+running_process()
 {
     local pid began
     { read -r pid began <"$pid_file"; } 2>/dev/null || return 0
@@ -66,51 +67,112 @@ run_up()
         build_stage_demo "$prefix"
     fi
     settings=(--data-dir "$data" --key-file "$key" --run-dir "$sockets" "${settings[@]}")
+    if [ -n "$(running_process)" ]; then
+        say "already running; stop it with: ./dev down${demo:+ --demo}"
+        show_status
+        return
+    fi
+    if [ -f "$log_file" ]; then
+        mv -f "$log_file" "$log_file.old"
+    fi
+    install -m 600 /dev/null "$log_file" # the setup link is in it
     if [ -n "$detach" ]; then
         run_detached
     else
+        echo "$$ $(began_at "$$")" >"$pid_file"
         run_foreground
     fi
 }
 
+# The platform's words go to the log file; the terminal gets the last word of the start, and errors.
 run_foreground()
 {
-    if [ -z "$demo" ]; then
-        exec "$prefix/bin/poppo-platform" "${settings[@]}"
-    fi
-    demo_start
-    trap demo_stop EXIT
-    trap 'kill -TERM "$platform" 2>/dev/null' INT TERM
-    "$prefix/bin/poppo-platform" "${settings[@]}" &
-    platform=$!
-    local status=0
-    wait "$platform" || status=$?
-    while kill -0 "$platform" 2>/dev/null; do # a signal ended the wait, the platform is still leaving
-        wait "$platform" || status=$?
-    done
+    local status=0 announcer
+    platform_start
+    echo "$$ $(began_at "$$")" >"$pid_file"
+    (if announce "$platform" Ctrl-C; then follow_errors "$platform"; fi) &
+    announcer=$!
+    platform_wait || status=$?
+    wait "$announcer" || true
+    [ "$status" -ne 0 ] || say "stopped; work that runs goes on and is picked up again at the next start"
     return "$status"
 }
 
 run_detached()
 {
     local pid
-    pid=$(background_process)
-    if [ -n "$pid" ]; then
-        say "already running (process $pid); stop it with: ./dev down${demo:+ --demo}"
-        return
-    fi
-    install -m 600 /dev/null "$log_file" # the setup link is in it
-    (trap '' HUP; run_foreground) >>"$log_file" 2>&1 </dev/null &
+    (
+        trap '' HUP
+        platform_start
+        platform_wait
+    ) >>"$log_file" 2>&1 </dev/null &
     pid=$!
     echo "$pid $(began_at "$pid")" >"$pid_file"
-    for _ in $(seq 600); do
-        grep -q 'listening on http' "$log_file" && break
-        kill -0 "$pid" 2>/dev/null || break
-        read -rt 0.1 <> <(:) || true
+    announce "$pid" "./dev down${demo:+ --demo}"
+}
+
+# It does not outlive this shell, whatever ends that.
+platform_start()
+{
+    if [ -n "$demo" ]; then
+        demo_start
+        trap demo_stop EXIT
+    fi
+    platform=
+    trap 'kill -TERM $platform 2>/dev/null || true' INT TERM
+    setpriv --pdeathsig TERM "$prefix/bin/poppo-platform" "${settings[@]}" >>"$log_file" 2>&1 </dev/null &
+    platform=$!
+}
+
+platform_wait()
+{
+    local status=0
+    wait "$platform" || status=$?
+    while kill -0 "$platform" 2>/dev/null; do # a signal ended the wait, the platform is still leaving
+        status=0
+        wait "$platform" || status=$?
     done
-    cat "$log_file"
-    kill -0 "$pid" 2>/dev/null || die "it did not start; the output above says why"
-    say "running in the background; its log is $log_file; stop it with: ./dev down${demo:+ --demo}"
+    return "$status"
+}
+
+# Waits until the start has settled: the platform serves and its node has come, or is late.
+await_start()
+{
+    local pid=$1 line deadline=$((SECONDS + 60))
+    while [ "$SECONDS" -lt "$deadline" ] && [ -n "$(began_at "$pid")" ]; do
+        IFS= read -rt 1 line || continue
+        case $line in
+        *"connected to the platform as node"*) break ;;
+        *"PoppoBuilder Platform "*" is ready"*) deadline=$((SECONDS + 15)) ;;
+        esac
+    done < <(exec tail -n +1 -f "$log_file" 2>/dev/null)
+    kill "$!" 2>/dev/null || true
+    [ -n "$(began_at "$pid")" ] && [ -n "$(log_box)" ]
+}
+
+# The platform's box with the address, or with the link of the first setup.
+log_box()
+{
+    sed -n '/^-\{72\}$/,/^-\{72\}$/p' "$log_file"
+}
+
+# announce PROCESS HOW: the box comes last, so that it is what stays on the screen.
+announce()
+{
+    if ! await_start "$1"; then
+        cat "$log_file" >&2
+        printf 'dev: it did not start; the output above says why\n' >&2
+        return 1
+    fi
+    say "running; its log is $log_file; stop it with: $2"
+    grep -a '^==> demo: ' "$log_file" >&2 || true
+    log_box >&2
+}
+
+# What somebody must act on is not left to a file alone.
+follow_errors()
+{
+    tail -n +1 -f --pid="$1" "$log_file" 2>/dev/null | grep -a --line-buffered -E 'level("?[=:]"?)error' >&2
 }
 
 run_down()
@@ -119,13 +181,15 @@ run_down()
     [ "${1:-}" = --demo ] && demo=-demo
     run_places
     local pid
-    pid=$(background_process)
+    pid=$(running_process)
     if [ -z "$pid" ]; then
-        say "not running in the background (what runs in a terminal is stopped by Ctrl-C there)"
+        say "not running"
         return
     fi
     kill -TERM "$pid"
-    tail --pid="$pid" -f /dev/null
+    while [ -n "$(began_at "$pid")" ]; do
+        read -rt 0.1 <> <(:) || true
+    done
     rm -f "$pid_file"
     say "stopped"
 }
@@ -135,14 +199,60 @@ run_status()
     demo=
     [ "${1:-}" = --demo ] && demo=-demo
     run_places
-    local pid
-    pid=$(background_process)
-    if [ -n "$pid" ]; then
-        say "running in the background, process $pid; log: $log_file"
-    else
-        say "not running in the background"
+    show_status
+}
+
+show_status()
+{
+    local pid address
+    pid=$(running_process)
+    if [ -z "$pid" ]; then
+        say "not running; start it with: ./dev up${demo:+ --demo}"
         return 1
     fi
+    address=$(sed -n 's/.* listening on \(http[^ "]*\).*/\1/p' "$log_file" | tail -n 1)
+    printf 'platform  %s (process %s)\n' "$(platform_state "$address")" "$pid"
+    printf 'address   %s\n' "${address:-not yet}"
+    printf 'node      %s\n' "$(node_state)"
+    printf 'log       %s\n' "$log_file"
+    grep -a '^==> demo: ' "$log_file" || true
+    if [ "$(ask "$address/api/setup" required)" = True ]; then
+        log_box
+    fi
+}
+
+# One member of what an address answers; nothing when nobody does.
+ask()
+{
+    "$python" - "$1" "$2" <<'PY' 2>/dev/null || true
+import json, ssl, sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1], timeout=5, context=ssl._create_unverified_context())
+except urllib.error.HTTPError as refused:
+    answer = refused
+print(json.load(answer)[sys.argv[2]])
+PY
+}
+
+platform_state()
+{
+    case $(ask "$1/readyz" status) in
+    ok) echo "ready, version $(ask "$1/readyz" version)" ;;
+    503) echo "not ready: $(ask "$1/readyz" detail)" ;;
+    *) echo "does not answer" ;;
+    esac
+}
+
+# The node's own last word about its link.
+node_state()
+{
+    local last
+    last=$(grep -a 'connected to the platform' "$log_file" | tail -n 1) || true
+    case $last in
+    *"not connected to the platform"*) echo "${last##*supervisor }" ;;
+    *"connected to the platform as node"*) echo "connected" ;;
+    *) echo "has not connected" ;;
+    esac
 }
 
 # The stand-ins meet the network too: as root they run as nobody.
@@ -158,7 +268,7 @@ demo_start()
     exec {demo_out}< <(cd / && exec "${command[@]}") # this folder may be closed to nobody
     demo_pid=$!
     IFS= read -rt 60 ready <&"$demo_out" || die "the demo's stand-ins did not start"
-    demo_show "$ready"
+    demo_show "$ready" 2>>"$log_file"
     settings+=(--github-api-url "$(json_member "$ready" github_url)" --github-git-url "$(json_member "$ready" git_url)"
         --anthropic-base-url "$(json_member "$ready" messages_url)" --seed "$(json_member "$ready" seed)"
         --min-poll-interval 1s --uid-base 1900100000 --port-base 14001)
@@ -171,8 +281,8 @@ json_member()
 
 demo_show()
 {
-    say "demo: a stand-in of GitHub is at $(json_member "$1" github_url), a stand-in of Claude behind the platform; nothing leaves this machine"
-    say "demo: open the link below (the first time: make an account) and watch the project '$(json_member "$1" project)' work on the labelled issues of $(json_member "$1" repository)"
+    say "demo: GitHub's stand-in: $(json_member "$1" github_url)/$(json_member "$1" repository) (label issues and answer comments there); Claude's is behind the platform; nothing leaves this machine"
+    say "demo: open the link below (the first time: make an account) and watch the project '$(json_member "$1" project)' work on the labelled issues"
     say "demo: for a project of your own: repository $(json_member "$1" second_repository)"
     say "demo:                            GitHub token $(json_member "$1" token)"
     say "demo:                            Claude API key $(json_member "$1" key)"

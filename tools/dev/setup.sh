@@ -116,16 +116,41 @@ setup_packages()
     [ -z "$missing" ] && return
     say "Debian packages are missing:" $missing
     can_be_root || packages_by_hand "$missing"
-    as_root apt-get update -qq || die "apt-get update failed; as root, run: apt-get update, then start this again"
+    packages_update
     missing=$(packages_missing "$@") # apt knows more now
-    say "installing them; this takes some minutes"
     packages_install $missing
+}
+
+packages_update()
+{
+    say "asking Debian's servers for their package lists"
+    as_root apt-get update -qq || die "apt-get update failed; as root, run: apt-get update, then start this again"
 }
 
 packages_install()
 {
-    as_root apt-get install -y -qq --no-install-recommends "$@" >"$work/apt.log" 2>&1 ||
+    say "installing $# packages and what they need; on a fresh machine this takes some minutes"
+    as_root apt-get install -y -qq --no-install-recommends -o APT::Status-Fd=1 "$@" 2>&1 | progress "$work/apt.log" ||
         { tail -20 "$work/apt.log" >&2; die "apt-get could not install them (the whole output is in $work/apt.log); as root, run: $(packages_command "$*")"; }
+}
+
+# Keeps what a command writes, and says each fifth of the way: of apt's download and installation, of a long build.
+progress()
+{
+    local log=$1 line what part said=
+    while IFS= read -r line; do
+        if [[ $line =~ ^(dl|pm)status:.*:([0-9]+)(\.[0-9]+)?: ]]; then
+            [ "${BASH_REMATCH[1]}" = dl ] && what=downloaded || what=installed
+            part=${BASH_REMATCH[2]}
+        else
+            printf '%s\n' "$line"
+            if ! [[ $line =~ ^\[([0-9]+)/([0-9]{3,})\] ]]; then continue; fi
+            what=built part=$((100 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+        fi
+        part=$((part / 20 * 20))
+        [ "$part" -eq 0 ] || [ "$part $what" = "$said" ] || say "  $part % $what"
+        said="$part $what"
+    done >"$log"
 }
 
 # PostgreSQL's package would start a server of its own, on this machine, at every boot. The tests start theirs.
@@ -136,7 +161,7 @@ setup_test_packages()
         setup_packages "$list"
         return
     fi
-    as_root apt-get update -qq || die "apt-get update failed; as root, run: apt-get update, then start this again"
+    packages_update
     package_installed postgresql-common || packages_install postgresql-common
     as_root pg_conftool "$conf" set create_main_cluster off
     (setup_packages "$list") || status=$?
