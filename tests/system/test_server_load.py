@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import socket
+import sqlite3
 import threading
 import time
 
 import pytest
 from rig import until
-from server_rig import Server
+from server_rig import Server, ref
 
 THREADS = 8  # for what waits for others
 HEALTHY = 5  # seconds in which an answer is "at once", on a machine that does other things too
@@ -173,3 +174,80 @@ def test_every_processor_has_a_loop(bare):
     threads = [open(f"/proc/{bare.process.pid}/task/{task}/comm").read().strip() for task in os.listdir(f"/proc/{bare.process.pid}/task")]
     loops = 1 + sum(name.startswith("io-") for name in threads)
     assert loops == min(16, os.cpu_count()), threads
+
+
+# --- a database that takes its time ------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def stuck(server):
+    """Nothing can be written meanwhile."""
+    db = sqlite3.connect(server.folder / "data/platform/poppo.db", isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+        db.close()
+
+
+@pytest.fixture
+def busy_node():
+    """A server that waits two seconds for an acceptance, and the node of its project."""
+    server = Server(accept_timeout="2s").start().setup()
+    try:
+        server.project(max_concurrent=3)
+        node = server.node()
+        node.hello()
+        node.runner()
+        yield server, node
+    finally:
+        server.remove()
+
+
+def arrived(node):
+    """What the node said before this has been received."""
+    node.send("attempt_accepted", {"execution": "01J00000000000000000000000", "attempt": 1, "fence": 1}, "not-here")
+    node.expect("attempt_discard", execution="01J00000000000000000000000")
+
+
+def test_an_acceptance_that_waits_for_the_database_was_in_time(busy_node):
+    server, node = busy_node
+    runs = [server.run()["id"] for _ in range(3)]
+    starts = [node.expect("attempt_start", execution=run) for run in runs]
+    with stuck(server):
+        for start in starts[:2]:  # the second waits for the first
+            node.send("attempt_accepted", ref(start), "app")
+        assert node.expect("attempt_discard")["execution"] == runs[2]  # which nobody accepts
+    for run, start in zip(runs[:2], starts):
+        node.result(start)
+        assert server.wait(run, "succeeded")["attempt_count"] == 1
+
+
+def test_what_a_runner_says_in_one_breath_is_one_change(busy_node):
+    server, node = busy_node
+    run = server.run()
+    start = node.expect("attempt_start")
+    version = f"SELECT version FROM executions WHERE id = '{run['id']}'"
+    before = int(server.sql(version)[0][0])
+    with stuck(server):
+        node.send("attempt_accepted", ref(start), "app")
+        node.state(start, "preparing")
+        node.state(start, "running")
+        node.result(start, session_id="5e55-10n")
+        arrived(node)
+    done = server.wait(run["id"], "succeeded")
+    assert int(server.sql(version)[0][0]) == before + 1
+    assert done["started_at"] and done["session_id"] == "5e55-10n" and done["attempts"][0]["started_at"]
+
+
+def test_a_session_that_only_a_state_tells_is_not_skipped(busy_node):
+    server, node = busy_node
+    run = server.run()
+    start = node.expect("attempt_start")
+    with stuck(server):
+        node.send("attempt_accepted", ref(start), "app")
+        node.state(start, "running", session_id="5e55-10n")
+        node.result(start)
+        arrived(node)
+    assert server.wait(run["id"], "succeeded")["session_id"] == "5e55-10n"

@@ -203,7 +203,7 @@ def test_waiting_for_quota_goes_on_by_itself_with_its_session(server, node):
     start = node.take()
     node.result(start, "waiting_quota", kind="rate_limit", session_id="s-9", resume_at_ms=int(time.time() * 1000) + 300)
     node.expect("result_ack")
-    again = node.take(execution=run["id"])
+    again = node.expect("attempt_start", timeout=30, execution=run["id"])  # ten seconds are the shortest wait
     assert again["attempt"] == 2 and again["session"] == {"id": "s-9", "resume": True}
 
 

@@ -84,16 +84,9 @@ void pb_execution_announce_end(struct pb_platform *platform, const char *project
 
 /* --- enqueue ------------------------------------------------------------------------------------------------ */
 
-static int find_work_item(struct pb_db *db, struct pb_arena *arena, const struct pb_enqueue *wish,
-                          int64_t now_ms, int64_t *ret_id, struct pb_error *err)
+static int put_issue(struct pb_db *db, struct pb_arena *arena, const struct pb_enqueue *wish,
+                     int64_t now_ms, int64_t *ret_id, struct pb_error *err)
 {
-    if (wish->work_item_id) {
-        *ret_id = wish->work_item_id;
-        return 0;
-    }
-    if (wish->issue_number == 0)
-        return pb_work_item_put_task(db, arena, wish->project_id, wish->title, wish->requested_by,
-                                     now_ms, ret_id, err);
     return pb_work_item_put(db,
                             &(struct pb_work_item){
                                 .project_id = wish->project_id,
@@ -108,6 +101,24 @@ static int find_work_item(struct pb_db *db, struct pb_arena *arena, const struct
                                 .updated_at = now_ms,
                             },
                             ret_id, err);
+}
+
+/* The one it names, its issue's, or a task that nobody has spoken of before. */
+static int find_work_item(struct pb_db *db, struct pb_arena *arena, const struct pb_enqueue *wish,
+                          int64_t now_ms, struct pb_work_item **ret_item, struct pb_error *err)
+{
+    int64_t id = wish->work_item_id;
+
+    if (id || wish->issue_number) {
+        if (!id && put_issue(db, arena, wish, now_ms, &id, err) < 0)
+            return -1;
+        return pb_work_item_load(db, arena, id, ret_item, err);
+    }
+    *ret_item = pb_arena_alloc(arena, sizeof(**ret_item));
+    if (!*ret_item)
+        return pb_fail(err, PB_ERROR_LIMITED, "request too large");
+    return pb_work_item_put_task(db, wish->project_id, wish->title, wish->requested_by, now_ms,
+                                 &(*ret_item)->id, err);
 }
 
 static int check_project(const struct pb_project *project, struct pb_error *err)
@@ -137,20 +148,17 @@ static int insert(struct pb_db *db, const struct pb_enqueue *wish, const char *i
     struct pb_execution execution;
     struct pb_project *project;
     struct pb_work_item *item;
-    int64_t item_id;
     int64_t number;
 
     if (pb_project_load(db, arena, wish->project_id, &project, err) < 0 ||
-        check_project(project, err) < 0 ||
-        find_work_item(db, arena, wish, now, &item_id, err) < 0 ||
-        pb_work_item_load(db, arena, item_id, &item, err) < 0 ||
+        check_project(project, err) < 0 || find_work_item(db, arena, wish, now, &item, err) < 0 ||
         pb_log_address(id, address, err) < 0)
         return -1;
     execution = (struct pb_execution){
         .id = id,
         .project_id = wish->project_id,
         .status = PB_EXECUTION_QUEUED,
-        .work_item_id = item_id,
+        .work_item_id = item->id,
         .issue_number = item->number,
         .title = wish->title,
         .trigger = wish->trigger,

@@ -263,17 +263,11 @@ static void fill_execution(struct report *report, const struct pb_attempt_outcom
 static int fill_work_item(struct report *report, const struct pb_attempt_outcome *outcome,
                           struct pb_error *err)
 {
-    struct pb_work_item *item;
+    const char *session_id =
+        outcome->session_id && *outcome->session_id ? outcome->session_id : NULL;
 
-    if (pb_work_item_load(report->db, report->arena, report->execution->work_item_id, &item, err) <
-        0)
-        return -1;
-    if (outcome->session_id && *outcome->session_id)
-        item->session_id = outcome->session_id;
-    if (outcome->pushed && outcome->branch)
-        item->branch = outcome->branch;
-    item->updated_at = report->now_ms;
-    return pb_work_item_save(report->db, item, err);
+    return pb_work_item_note(report->db, report->execution->work_item_id, session_id,
+                             outcome->pushed ? outcome->branch : NULL, report->now_ms, err);
 }
 
 static int on_finished(struct report *report, struct pb_error *err)
@@ -295,13 +289,15 @@ static int on_finished(struct report *report, struct pb_error *err)
     fill_attempt(report->attempt, outcome);
     if (!execution->started_at)
         execution->started_at = report->now_ms;
+    if (!report->attempt->started_at)
+        report->attempt->started_at = report->now_ms;
     if (outcome->session_id && *outcome->session_id)
         execution->session_id = outcome->session_id;
     if (close_attempt(report,
                       which == PB_EXECUTION_OUTCOME_LOST ? PB_ATTEMPT_LOST : PB_ATTEMPT_ENDED,
                       outcome->outcome, err) < 0 ||
         fill_work_item(report, outcome, err) < 0 ||
-        pb_attempt_usage_sum(report->db, execution->id, &execution->usage, err) < 0)
+        pb_report_sum_usage(report, &execution->usage, err) < 0)
         return -1;
     if (which == PB_EXECUTION_OUTCOME_LOST)
         return give_back(report, outcome->reason, true, err);

@@ -40,4 +40,8 @@ int pb_report_run(struct report *report, struct pb_error *err) PB_MUST_CHECK;
 int pb_report_apply(struct report *report, enum pb_execution_event event,
                     struct pb_error *err) PB_MUST_CHECK;
 
+/* What all attempts have used, this one as it is here. */
+int pb_report_sum_usage(struct report *report, struct pb_execution_usage *ret_sum,
+                        struct pb_error *err) PB_MUST_CHECK;
+
 #endif

@@ -22,14 +22,13 @@ static int load_claim(struct pb_db *db, struct pb_arena *arena,
                       const struct pb_attempt_claim *claim, struct pb_execution **ret_execution,
                       struct pb_attempt **ret_attempt, struct pb_error *err)
 {
-    if (pb_execution_load(db, arena, claim->execution, ret_execution, err) < 0)
+    if (pb_attempt_load_both(db, arena, claim->execution, claim->attempt, ret_execution,
+                             ret_attempt, err) < 0)
         return -1;
     if (strcmp((*ret_execution)->project_id, claim->project_id) != 0)
         return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "execution_not_found",
                               "execution %s is not of project %s", claim->execution,
                               claim->project_id);
-    if (pb_attempt_load(db, arena, claim->execution, claim->attempt, ret_attempt, err) < 0)
-        return -1;
     if ((*ret_attempt)->fence != claim->fence || (*ret_execution)->fence != claim->fence ||
         (*ret_attempt)->status == PB_ATTEMPT_LOST ||
         (claim->node_id && !pb_text_equal((*ret_attempt)->node_id, claim->node_id)))
@@ -77,6 +76,15 @@ int pb_report_apply(struct report *report, enum pb_execution_event event, struct
 {
     report->changed = true;
     return pb_execution_apply(report->db, report->execution, event, report->now_ms, err);
+}
+
+int pb_report_sum_usage(struct report *report, struct pb_execution_usage *ret_sum,
+                        struct pb_error *err)
+{
+    if (report->attempt->number > 1)
+        return pb_attempt_usage_sum(report->db, report->execution->id, ret_sum, err);
+    *ret_sum = report->attempt->usage;
+    return 0;
 }
 
 /* --- accepted, progress, usage -------------------------------------------------------------------------- */
@@ -195,7 +203,7 @@ static int on_used(struct report *report, struct pb_error *err)
         return 0;
     report->attempt->usage = *(const struct pb_execution_usage *)report->detail;
     if (pb_attempt_save(report->db, report->attempt, err) < 0 ||
-        pb_attempt_usage_sum(report->db, report->claim->execution, &sum, err) < 0)
+        pb_report_sum_usage(report, &sum, err) < 0)
         return -1;
     return pb_execution_set_usage(report->db, report->claim->execution, &sum, report->now_ms, err);
 }

@@ -21,6 +21,7 @@ enum {
     THREADS = 4,
     JOBS = 8, /* at once, waiting for a thread included */
     LOOK_EVERY_MS = 5000,
+    LOOK_GAP_MS = 50, /* whoever kicks does not know whether it is about GitHub at all */
     RETRY_FIRST_MS = 2000,
     RETRY_MAX_MS = 15 * 60 * 1000,
     TEMPORARY_TRIES = 300, /* about three days */
@@ -47,6 +48,7 @@ struct pb_github_effects {
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
     struct job jobs[JOBS];
+    uint64_t ended; /* jobs */
     bool kicked;
     bool stop;
 };
@@ -160,6 +162,7 @@ static void run_job(void *arg)
         work(job);
     pthread_mutex_lock(&effects->mutex);
     job->taken = false;
+    effects->ended++;
     effects->kicked = true;
     pthread_cond_signal(&effects->changed);
     pthread_mutex_unlock(&effects->mutex);
@@ -199,8 +202,9 @@ static void start(struct pb_github_effects *effects, const struct pb_outbox_row 
         job->taken = false;
 }
 
-/* Starts what is due and has a place; returns when the next row is due (wall clock; 0 = none). */
-static int64_t start_due(struct pb_github_effects *effects)
+/* Starts what is due and has a place; returns when the next row is due (wall clock; 0 = none). Whoever kicks
+ * does not wait for the database; a row that was worked on while it was read is left to the next look. */
+static int64_t start_due(struct pb_github_effects *effects, uint64_t ended)
 {
     struct pb_error err = {0};
     struct pb_db *db = pb_store_reader(effects->platform->store, &err);
@@ -212,8 +216,10 @@ static int64_t start_due(struct pb_github_effects *effects)
     if (!db || pb_outbox_due(db, &arena, pb_clock_wall_ms(), 4 * JOBS, &list, &err) < 0 ||
         pb_outbox_next_at(db, &next, &err) < 0)
         pb_log_fail(PB_LOG_ERROR, "github_effects", &err, "outbox not read, again soon");
-    for (size_t i = 0; i < list.count; i++)
+    pthread_mutex_lock(&effects->mutex);
+    for (size_t i = 0; i < list.count && ended == effects->ended; i++)
         start(effects, &list.items[i]);
+    pthread_mutex_unlock(&effects->mutex);
     pb_arena_release(&arena);
     return next;
 }
@@ -226,20 +232,31 @@ static int64_t wait_ms(int64_t next)
     return ms <= 0 || ms > LOOK_EVERY_MS ? LOOK_EVERY_MS : ms;
 }
 
+/* Until then, or until we stop; until a kick, too, if one is to be heard. */
+static void wait_until(struct pb_github_effects *effects, int64_t until, bool hear_kicks)
+{
+    struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+
+    while (!(hear_kicks && effects->kicked) && !effects->stop && pb_clock_steady_ms() < until)
+        pthread_cond_timedwait(&effects->changed, &effects->mutex, &at);
+}
+
 static void run(void *arg)
 {
     struct pb_github_effects *effects = arg;
 
     pthread_mutex_lock(&effects->mutex);
     while (!effects->stop) {
-        int64_t until;
-        struct timespec at;
+        int64_t looked_at = pb_clock_steady_ms();
+        uint64_t ended = effects->ended;
+        int64_t next;
 
         effects->kicked = false;
-        until = pb_clock_steady_ms() + wait_ms(start_due(effects));
-        at = (struct timespec){.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-        while (!effects->kicked && !effects->stop && pb_clock_steady_ms() < until)
-            pthread_cond_timedwait(&effects->changed, &effects->mutex, &at);
+        pthread_mutex_unlock(&effects->mutex);
+        next = start_due(effects, ended);
+        pthread_mutex_lock(&effects->mutex);
+        wait_until(effects, looked_at + wait_ms(next), true);
+        wait_until(effects, looked_at + LOOK_GAP_MS, false);
     }
     pthread_mutex_unlock(&effects->mutex);
 }

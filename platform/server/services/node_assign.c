@@ -21,70 +21,13 @@ enum { ARENA_MAX = 16 << 20 };
 #define BOT_NAME  "PoppoBuilder"
 #define BOT_EMAIL "noreply@poppobuilder.invalid"
 
-/* --- assignments nobody has accepted yet --------------------------------------------------------------------- */
-
-static void pending_add(struct pb_node_hub *hub, const struct pb_execution *execution)
-{
-    struct pending *pending = calloc(1, sizeof(*pending));
-
-    if (!pending)
-        return; /* then runner_hello or the silence of the node find it */
-    (void)snprintf(pending->project_id, sizeof(pending->project_id), "%s", execution->project_id);
-    (void)snprintf(pending->execution, sizeof(pending->execution), "%s", execution->id);
-    pending->attempt = execution->attempt_count;
-    pending->fence = execution->fence;
-    pending->deadline = pb_clock_steady_ms() + hub->platform->settings.accept_timeout_ms;
-    (void)pthread_mutex_lock(&hub->lock);
-    pending->next = hub->pending;
-    hub->pending = pending;
-    (void)pthread_mutex_unlock(&hub->lock);
-}
-
-/* project_id NULL: of any. */
-static struct pending **pending_find(struct pb_node_hub *hub, const char *project_id,
-                                     const char *execution, int64_t attempt)
-{
-    struct pending **at;
-
-    for (at = &hub->pending; *at; at = &(*at)->next)
-        if ((*at)->attempt == attempt && strcmp((*at)->execution, execution) == 0 &&
-            (!project_id || strcmp((*at)->project_id, project_id) == 0))
-            break;
-    return at;
-}
-
-void pb_pending_remove(struct pb_node_hub *hub, const char *project_id, const char *execution,
-                       int64_t attempt)
-{
-    struct pending **at;
-    struct pending *found;
-
-    (void)pthread_mutex_lock(&hub->lock);
-    at = pending_find(hub, project_id, execution, attempt);
-    found = *at;
-    if (found)
-        *at = found->next;
-    (void)pthread_mutex_unlock(&hub->lock);
-    free(found);
-}
-
-bool pb_pending_has(struct pb_node_hub *hub, const char *execution, int64_t attempt)
-{
-    bool found;
-
-    (void)pthread_mutex_lock(&hub->lock);
-    found = *pending_find(hub, NULL, execution, attempt) != NULL;
-    (void)pthread_mutex_unlock(&hub->lock);
-    return found;
-}
-
 /* --- attempt_start ---------------------------------------------------------------------------------------------- */
 
 struct assignment {
     struct pb_node_hub *hub;
     struct pb_db *db;
     struct pb_arena *arena;
-    struct pb_execution *execution;
+    const struct pb_execution *execution;
     struct pb_project *project;
     struct pb_work_item *item;
     struct pb_env_var_list env;
@@ -174,10 +117,9 @@ static int put_start(const struct assignment *a, struct pb_json_writer *w, struc
     return pb_env_put_plain(a->hub->platform, a->env.items, a->env.count, a->project->id, w, err);
 }
 
-static int load(struct assignment *a, const char *execution_id, struct pb_error *err)
+static int load(struct assignment *a, struct pb_error *err)
 {
-    if (pb_execution_load(a->db, a->arena, execution_id, &a->execution, err) < 0 ||
-        pb_project_load(a->db, a->arena, a->execution->project_id, &a->project, err) < 0 ||
+    if (pb_project_load(a->db, a->arena, a->execution->project_id, &a->project, err) < 0 ||
         pb_work_item_load(a->db, a->arena, a->execution->work_item_id, &a->item, err) < 0)
         return -1;
     return pb_env_var_list(a->db, a->arena, a->project->id, &a->env, err);
@@ -200,7 +142,7 @@ static int send_start(struct assignment *a, struct pb_error *err)
     if (put_start(a, &b.json, err) < 0)
         goto out;
     pb_message_end(&b, NULL, 0);
-    pending_add(a->hub, a->execution);
+    pb_pending_add(a->hub, a->execution);
     if (!pb_link_send(link, &frame)) {
         pb_pending_remove(a->hub, a->project->id, a->execution->id, a->execution->attempt_count);
         (void)pb_fail(err, PB_ERROR_UNAVAILABLE, "the assignment could not be sent");
@@ -213,9 +155,9 @@ out:
     return r;
 }
 
-bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id)
+bool pb_node_hub_assign(struct pb_node_hub *hub, const struct pb_execution *execution)
 {
-    struct assignment a = {.hub = hub};
+    struct assignment a = {.hub = hub, .execution = execution};
     struct pb_arena arena;
     struct pb_error err;
     bool sent;
@@ -223,14 +165,14 @@ bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id)
     a.db = pb_store_reader(hub->platform->store, &err);
     a.arena = &arena;
     pb_arena_init(&arena, ARENA_MAX);
-    sent = a.db && load(&a, execution_id, &err) == 0 && send_start(&a, &err) == 0;
+    sent = a.db && load(&a, &err) == 0 && send_start(&a, &err) == 0;
     if (sent)
         pb_log_info("node_hub", "execution=%s attempt=%lld project=%s node=%s assigned",
-                    execution_id, (long long)a.execution->attempt_count, a.project->id,
-                    a.execution->node_id);
+                    execution->id, (long long)execution->attempt_count, a.project->id,
+                    execution->node_id);
     else
         pb_log_fail(PB_LOG_WARN, "node_hub", &err,
-                    "execution=%s not assigned, it goes back to the queue", execution_id);
+                    "execution=%s not assigned, it goes back to the queue", execution->id);
     pb_arena_release(&arena);
     return sent;
 }

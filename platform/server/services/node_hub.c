@@ -136,12 +136,7 @@ void pb_node_hub_close(struct pb_node_hub *hub)
             hub->agents[i] = agent->next;
             free(agent);
         }
-    while (hub->pending) {
-        struct pending *pending = hub->pending;
-
-        hub->pending = pending->next;
-        free(pending);
-    }
+    pb_pending_free(hub);
     (void)pthread_cond_destroy(&hub->answered);
     (void)pthread_mutex_destroy(&hub->lock);
     free(hub);
@@ -327,12 +322,10 @@ static int64_t give_up_after(const struct pb_node_hub *hub)
 
 int64_t pb_node_hub_next_sweep(struct pb_node_hub *hub)
 {
-    int64_t next = 0;
+    int64_t next;
 
     (void)pthread_mutex_lock(&hub->lock);
-    for (const struct pending *pending = hub->pending; pending; pending = pending->next)
-        if (!next || pending->deadline < next)
-            next = pending->deadline;
+    next = pb_pending_next(hub);
     for (const struct node *node = hub->nodes; node; node = node->next) {
         int64_t at = node->offline_since + give_up_after(hub);
 
@@ -341,21 +334,6 @@ int64_t pb_node_hub_next_sweep(struct pb_node_hub *hub)
     }
     (void)pthread_mutex_unlock(&hub->lock);
     return next;
-}
-
-static struct pending *take_overdue(struct pb_node_hub *hub, int64_t now)
-{
-    struct pending *found = NULL;
-
-    (void)pthread_mutex_lock(&hub->lock);
-    for (struct pending **at = &hub->pending; *at; at = &(*at)->next)
-        if ((*at)->deadline <= now) {
-            found = *at;
-            *at = found->next;
-            break;
-        }
-    (void)pthread_mutex_unlock(&hub->lock);
-    return found;
 }
 
 static void drop_overdue(struct pb_node_hub *hub, const struct pending *pending)
@@ -402,7 +380,7 @@ void pb_node_hub_sweep(struct pb_node_hub *hub)
     char node_id[ID_TEXT];
     struct pb_error err;
 
-    while ((pending = take_overdue(hub, now))) {
+    while ((pending = pb_pending_overdue(hub, now))) {
         drop_overdue(hub, pending);
         free(pending);
     }

@@ -57,8 +57,9 @@ void pb_node_hub_accept(struct pb_node_hub *hub, struct pb_http_exchange *exchan
  * "agent_starting", "agent_down". The text is good until the hub is closed. */
 const char *pb_node_hub_where(struct pb_node_hub *hub, const char *project_id,
                               const char **ret_why_not);
-/* Sends an assignment. False when the node cannot be told: the assignment is to be given up. */
-bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id);
+/* Sends an assignment, as it was claimed. False when the node cannot be told: the assignment is to be given
+ * up. */
+bool pb_node_hub_assign(struct pb_node_hub *hub, const struct pb_execution *execution);
 void pb_node_hub_cancel(struct pb_node_hub *hub, const struct pb_attempt_claim *claim);
 /* The attempt is over without its node, which is to forget it. */
 void pb_node_hub_discard(struct pb_node_hub *hub, const struct pb_attempt_claim *claim);

@@ -42,6 +42,12 @@ void pb_link_ref(struct link *link)
     atomic_fetch_add(&link->refs, 1);
 }
 
+static void free_frame(struct frame *frame)
+{
+    pb_message_release(&frame->message);
+    free(frame);
+}
+
 static void free_lanes(struct link *link)
 {
     for (size_t i = 0; i < LANES; i++)
@@ -53,7 +59,7 @@ static void free_lanes(struct link *link)
                 struct frame *frame = lane->first;
 
                 lane->first = frame->next;
-                free(frame);
+                free_frame(frame);
             }
             free(lane);
         }
@@ -219,24 +225,41 @@ static int close_code(const struct pb_error *err)
                                                                               : CLOSE_INTERNAL;
 }
 
+static int read_frame(struct frame *frame, struct pb_error *err)
+{
+    return frame->message.body ? 0
+                               : pb_message_parse(frame->data, frame->len, &frame->message, err);
+}
+
+/* A runner says quickly one after the other that it has accepted, prepares, runs and is done. When the next
+ * word about the same attempt waits already, nobody needs to have read the one before. */
+static bool is_overtaken(struct lane *lane, const struct frame *frame)
+{
+    struct pb_error ignored;
+    struct frame *later;
+
+    (void)pthread_mutex_lock(&lane->link->lock);
+    later = lane->first; /* only we take it */
+    (void)pthread_mutex_unlock(&lane->link->lock);
+    return later && read_frame(later, &ignored) == 0 &&
+           pb_node_overtakes(&later->message, &frame->message);
+}
+
 /* A message that cannot be handled ends the link: the node connects again and repeats what it did not
  * get answered. */
-static void handle(struct lane *lane, const struct frame *frame)
+static void handle(struct lane *lane, struct frame *frame)
 {
     struct link *link = lane->link;
-    struct pb_message message = {.body = NULL};
     struct pb_error err;
     char reason[120];
 
-    if (pb_message_parse(frame->data, frame->len, &message, &err) < 0 ||
-        pb_node_message(link, lane, &message, &err) < 0) {
-        pb_log_fail(PB_LOG_WARN, "node_hub", &err,
-                    "node=%s project=%s message=%s, closing the link", link->node_id, lane->project,
-                    pb_message_name(message.head.type));
-        (void)snprintf(reason, sizeof(reason), "%.100s", err.message);
-        pb_link_close(link, close_code(&err), reason);
-    }
-    pb_message_release(&message);
+    if (read_frame(frame, &err) == 0 &&
+        (is_overtaken(lane, frame) || pb_node_message(link, lane, &frame->message, &err) == 0))
+        return;
+    pb_log_fail(PB_LOG_WARN, "node_hub", &err, "node=%s project=%s message=%s, closing the link",
+                link->node_id, lane->project, pb_message_name(frame->message.head.type));
+    (void)snprintf(reason, sizeof(reason), "%.100s", err.message);
+    pb_link_close(link, close_code(&err), reason);
 }
 
 static bool is_closed(struct link *link)
@@ -263,7 +286,7 @@ static void run_lane(void *arg)
         }
         if (!is_closed(link))
             handle(lane, frame);
-        free(frame);
+        free_frame(frame);
     }
     if (!pb_pool_submit(link->hub->pool, run_lane, lane)) {
         pb_link_close(link, CLOSE_LATER, "busy");
@@ -311,6 +334,22 @@ static bool enqueue(struct link *link, const char *project, const void *data, si
     return false;
 }
 
+/* What waits in a lane of ours must not count as the node's silence. */
+static void note_answer(struct link *link, const struct pb_message_head *head, const void *data,
+                        size_t len)
+{
+    struct pb_message message = {.body = NULL};
+    struct pb_attempt_ref ref;
+    struct pb_error ignored; /* the lane says it */
+
+    if (head->type != PB_MESSAGE_ATTEMPT_ACCEPTED && head->type != PB_MESSAGE_ATTEMPT_REFUSED)
+        return;
+    if (pb_message_parse(data, len, &message, &ignored) == 0 &&
+        pb_attempt_ref_read(message.body, &ref, &ignored) == 0)
+        pb_pending_answered(link->hub, link->node_id, head->project, &ref);
+    pb_message_release(&message);
+}
+
 static void on_message(void *arg, struct pb_websocket *ws, bool is_text, const void *data,
                        size_t len)
 {
@@ -338,6 +377,7 @@ static void on_message(void *arg, struct pb_websocket *ws, bool is_text, const v
         pb_link_close(link, CLOSE_POLICY, reason);
         return;
     }
+    note_answer(link, &head, data, len);
     if (!enqueue(link, head.project, data, len))
         pb_link_close(link, CLOSE_LATER, "busy, or of too many projects");
 }

@@ -149,6 +149,25 @@ int pb_node_message(struct link *link, struct lane *lane, const struct pb_messag
     return pb_fail(err, PB_ERROR_INVALID, "%s is not for us", pb_message_name(message->head.type));
 }
 
+/* Of a state only its session would be missed; results have theirs. */
+bool pb_node_overtakes(const struct pb_message *later, const struct pb_message *earlier)
+{
+    struct pb_attempt_ref a, b;
+    struct pb_error ignored;
+    const char *session;
+
+    if ((earlier->head.type != PB_MESSAGE_ATTEMPT_ACCEPTED &&
+         earlier->head.type != PB_MESSAGE_ATTEMPT_STATE) ||
+        (later->head.type != PB_MESSAGE_ATTEMPT_STATE &&
+         later->head.type != PB_MESSAGE_ATTEMPT_RESULT) ||
+        pb_attempt_ref_read(earlier->body, &a, &ignored) < 0 ||
+        pb_attempt_ref_read(later->body, &b, &ignored) < 0)
+        return false;
+    session = pb_json_text(earlier->body, "session_id", "");
+    return strcmp(a.execution, b.execution) == 0 && a.attempt == b.attempt && a.fence == b.fence &&
+           (!*session || strcmp(session, pb_json_text(later->body, "session_id", "")) == 0);
+}
+
 /* --- node -------------------------------------------------------------------------------------------------- */
 
 static int on_hello(const struct about *about, struct pb_error *err)

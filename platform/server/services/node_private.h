@@ -1,5 +1,6 @@
 /* What the files of the node hub share: node_hub.c (life), node_link.c (one connection),
- * node_messages.c (what nodes say), node_wishes.c (what should run where), node_assign.c (work). */
+ * node_messages.c (what nodes say), node_wishes.c (what should run where), node_assign.c (work),
+ * node_pending.c (work nobody has accepted yet). */
 #ifndef PB_SERVER_SERVICES_NODE_PRIVATE_H
 #define PB_SERVER_SERVICES_NODE_PRIVATE_H
 
@@ -18,6 +19,7 @@
 enum {
     ID_TEXT = 64, /* ULIDs and slugs */
     LANES = 64,
+    PENDING_BUCKETS = 1024,
     AGENTS = 1024,
     LINK_LANES_MAX = 4096,    /* projects one node speaks of; it has places for fewer */
     LINK_QUEUE_MAX = 4 << 20, /* frames waiting to be handled; more stop the reading */
@@ -31,6 +33,7 @@ enum {
 /* A frame between the loop and a pool thread. */
 struct frame {
     struct frame *next;
+    struct pb_message message; /* once it was read; until then without a body */
     size_t len;
     char data[];
 };
@@ -86,8 +89,10 @@ struct agent {
 
 /* An assignment that nobody has accepted yet. */
 struct pending {
-    struct pending *next;
+    struct pending *next; /* of its bucket */
+    struct pending *older, *newer;
     char project_id[ID_TEXT];
+    char node_id[ID_TEXT];
     char execution[32];
     int64_t attempt, fence;
     int64_t deadline; /* steady */
@@ -114,7 +119,8 @@ struct pb_node_hub {
     struct link *links;
     struct node *nodes;
     struct agent *agents[AGENTS];
-    struct pending *pending;
+    struct pending *pending[PENDING_BUCKETS]; /* owned, by their execution */
+    struct pending *oldest_pending, *newest_pending;
     struct log_request *log_requests;
 };
 
@@ -148,6 +154,8 @@ struct agent *pb_hub_agent(struct pb_node_hub *hub, const char *project_id, bool
 /* On a pool thread. A failure closes the link. */
 int pb_node_message(struct link *link, struct lane *lane, const struct pb_message *message,
                     struct pb_error *err) PB_MUST_CHECK;
+/* Does the later message say all that the earlier one of the same lane says? */
+bool pb_node_overtakes(const struct pb_message *later, const struct pb_message *earlier);
 
 /* --- node_hello.c ----------------------------------------------------------------------------------------- */
 
@@ -177,10 +185,21 @@ void pb_node_send_discard(struct link *link, const char *project_id, const char 
                           int64_t attempt);
 void pb_node_send_cancel(struct link *link, const struct pb_attempt_claim *claim,
                          const char *reason);
-/* Somebody spoke for this attempt of the project: it was accepted. */
+/* --- node_pending.c --------------------------------------------------------------------------------------- */
+
+void pb_pending_add(struct pb_node_hub *hub, const struct pb_execution *execution);
+/* Nobody needs to accept this attempt of the project any more. */
 void pb_pending_remove(struct pb_node_hub *hub, const char *project_id, const char *execution,
                        int64_t attempt);
+/* The node it was sent to has answered, whenever that is read: it was in time. */
+void pb_pending_answered(struct pb_node_hub *hub, const char *node_id, const char *project_id,
+                         const struct pb_attempt_ref *ref);
 /* Was it sent lately, so that a runner may have it without having said so? */
 bool pb_pending_has(struct pb_node_hub *hub, const char *execution, int64_t attempt);
+/* Takes one whose time is over, for the caller to free; NULL when there is none. */
+struct pending *pb_pending_overdue(struct pb_node_hub *hub, int64_t now);
+/* With the hub's lock held: the deadline of the first; 0 = there is none. */
+int64_t pb_pending_next(const struct pb_node_hub *hub);
+void pb_pending_free(struct pb_node_hub *hub);
 
 #endif

@@ -58,16 +58,10 @@ static int write_release_due(struct pb_db *db, void *arg, struct pb_error *err)
     return pb_queue_release_due(db, pb_clock_wall_ms(), RELEASE_DUE_MAX, arg, err);
 }
 
-static int end_pauses(struct pb_platform *platform, struct pb_db *db, bool *ret_moved,
-                      struct pb_error *err)
+static int end_pauses(struct pb_platform *platform, bool *ret_moved, struct pb_error *err)
 {
-    int64_t next = 0;
     int64_t released = 0;
 
-    if (pb_execution_next_due(db, &next, err) < 0)
-        return -1;
-    if (next == 0 || next > pb_clock_wall_ms())
-        return 0;
     if (pb_store_write(platform->store, write_release_due, &released, err) < 0)
         return -1;
     *ret_moved = *ret_moved || released > 0;
@@ -110,18 +104,21 @@ static int64_t earlier(int64_t a, int64_t b)
     return a && (!b || a < b) ? a : b;
 }
 
-int pb_scheduler_due(struct pb_platform *platform, struct pb_db *db, bool *ret_moved,
-                     int64_t *ret_next, struct pb_error *err)
+int pb_scheduler_due(struct pb_platform *platform, struct pb_db *db,
+                     const struct pb_execution_agenda *agenda, bool *ret_moved, int64_t *ret_next,
+                     struct pb_error *err)
 {
-    int64_t cancel = 0, due = 0;
+    int64_t cancel = 0, due = agenda->next_due;
     struct pb_arena arena;
-    int r = -1;
+    int r = 0;
 
     pb_arena_init(&arena, ARENA_MAX);
-    if (open_windows(platform, db, &arena, err) == 0 &&
-        end_pauses(platform, db, ret_moved, err) == 0 &&
-        force_cancels(platform, db, &arena, &cancel, err) == 0)
-        r = pb_execution_next_due(db, &due, err);
+    if (due && due <= pb_clock_wall_ms() &&
+        (open_windows(platform, db, &arena, err) < 0 || end_pauses(platform, ret_moved, err) < 0 ||
+         pb_execution_next_due(db, &due, err) < 0))
+        r = -1;
+    if (r == 0 && agenda->is_cancelling)
+        r = force_cancels(platform, db, &arena, &cancel, err);
     pb_arena_release(&arena);
     *ret_next = earlier(due, cancel);
     return r;

@@ -200,6 +200,7 @@ int pb_look_at_queue(struct pb_look *look, struct pb_queue_scope *scope, int64_t
 {
     struct pb_platform *platform = look->platform;
     struct pb_db *db = pb_store_reader(platform->store, err);
+    struct pb_execution_agenda agenda;
     int64_t due = 0;
     bool more;
 
@@ -210,8 +211,10 @@ int pb_look_at_queue(struct pb_look *look, struct pb_queue_scope *scope, int64_t
     pb_count(PB_COUNTER_SCHEDULER_LOOKS, 1);
     pb_node_hub_sweep(platform->node_hub);
     do {
-        if (pb_scheduler_due(platform, db, &scope->is_all, &due, err) < 0 ||
-            pb_scheduler_release(platform, db, &scope->is_all, &more, err) < 0)
+        more = false;
+        if (pb_execution_agenda(db, &agenda, err) < 0 ||
+            pb_scheduler_due(platform, db, &agenda, &scope->is_all, &due, err) < 0 ||
+            (agenda.is_held && pb_scheduler_release(platform, db, &scope->is_all, &more, err) < 0))
             return -1;
     } while (more);
     if (play_rounds(look, db, scope, err) < 0)

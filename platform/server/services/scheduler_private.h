@@ -12,6 +12,7 @@
 #include "model/fair_share.h"
 #include "server/services/queue_gate.h"
 #include "server/store/db.h"
+#include "server/store/execution_store.h"
 
 enum {
     PB_ROUND_STARTS = 200, /* in one round; more follow in the next */
@@ -30,8 +31,9 @@ struct pb_queue_scope {
 
 /* Moves on what is due. ret_moved: set when something was; ret_next: wall time of what comes next, 0 = nothing
  * does. */
-int pb_scheduler_due(struct pb_platform *platform, struct pb_db *db, bool *ret_moved,
-                     int64_t *ret_next, struct pb_error *err) PB_MUST_CHECK;
+int pb_scheduler_due(struct pb_platform *platform, struct pb_db *db,
+                     const struct pb_execution_agenda *agenda, bool *ret_moved, int64_t *ret_next,
+                     struct pb_error *err) PB_MUST_CHECK;
 /* Rows held by limits that have room again. ret_moved: set when there were any; ret_more: there are more. */
 int pb_scheduler_release(struct pb_platform *platform, struct pb_db *db, bool *ret_moved,
                          bool *ret_more, struct pb_error *err) PB_MUST_CHECK;

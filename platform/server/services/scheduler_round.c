@@ -62,6 +62,7 @@ struct pb_round {
     size_t start_count;
     struct hold holds[PB_ROUND_HOLDS];
     size_t hold_count;
+    bool is_repeated; /* nobody knows whether the write before happened */
     int64_t opens_at;
     bool has_more;
 };
@@ -350,7 +351,7 @@ static int claim(struct pb_round *round, struct pb_db *db, struct start *start,
     bool may;
 
     start->claimed = NULL;
-    if (pb_execution_is_claimed(db, start->token, &is_ours, err) < 0 ||
+    if ((round->is_repeated && pb_execution_is_claimed(db, start->token, &is_ours, err) < 0) ||
         may_start(round, db, start, &may, err) < 0)
         return -1;
     if (!may && !is_ours)
@@ -390,7 +391,10 @@ int pb_round_write(struct pb_round *round, struct pb_error *err)
 {
     if (round->start_count + round->hold_count == 0)
         return 0;
-    return pb_store_write(round->platform->store, write_round, round, err);
+    if (pb_store_write(round->platform->store, write_round, round, err) == 0)
+        return 0;
+    round->is_repeated = true;
+    return -1;
 }
 
 /* --- afterwards --------------------------------------------------------------------------------------------- */
@@ -418,7 +422,7 @@ void pb_round_announce(struct pb_round *round)
         if (!execution)
             continue;
         count++;
-        if (!pb_node_hub_assign(platform->node_hub, execution->id))
+        if (!pb_node_hub_assign(platform->node_hub, execution))
             give_back(platform, execution);
         pb_events_execution(platform->events, execution->project_id, execution->id);
         pb_events_project(platform->events, execution->project_id);

@@ -69,6 +69,12 @@ static int list(struct pb_db *db, struct pb_arena *arena, const char *rest,
     return r;
 }
 
+static int fail_no_attempt(const char *execution_id, int64_t number, struct pb_error *err)
+{
+    return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "attempt_not_found",
+                          "execution %.40s has no attempt %lld", execution_id, (long long)number);
+}
+
 int pb_attempt_load(struct pb_db *db, struct pb_arena *arena, const char *execution_id,
                     int64_t number, struct pb_attempt **ret_attempt, struct pb_error *err)
 {
@@ -78,10 +84,63 @@ int pb_attempt_load(struct pb_db *db, struct pb_arena *arena, const char *execut
              PB_VALUES(T(execution_id), I(number)), &found, err) < 0)
         return -1;
     if (found.count == 0)
-        return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "attempt_not_found",
-                              "execution %.40s has no attempt %lld", execution_id,
-                              (long long)number);
+        return fail_no_attempt(execution_id, number, err);
     *ret_attempt = found.items;
+    return 0;
+}
+
+struct both {
+    struct pb_execution execution;
+    struct pb_attempt attempt; /* execution_id NULL: there is none of this number */
+};
+
+static int read_both(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
+                     struct pb_error *err)
+{
+    struct both *both = ret_item;
+    int column;
+
+    if (pb_execution_read_whole(rows, arena, &both->execution, &column, err) < 0)
+        return -1;
+    if (pb_rows_is_null(rows, column))
+        return 0;
+    if (pb_rows_read(rows, column, &KEY_COLUMNS, arena, &both->attempt, err) < 0)
+        return -1;
+    return pb_rows_read(rows, column + (int)KEY_COLUMNS.count, &CHANGING_COLUMNS, arena,
+                        &both->attempt, err);
+}
+
+static void put_load_both(struct pb_buf *sql)
+{
+    pb_execution_put_columns(sql);
+    pb_buf_text(sql, ", ");
+    pb_sql_columns(sql, "t", &KEY_COLUMNS);
+    pb_buf_text(sql, ", ");
+    pb_sql_columns(sql, "t", &CHANGING_COLUMNS);
+    pb_execution_put_from(sql);
+    pb_buf_text(sql, " LEFT JOIN attempts AS t ON t.execution_id = e.id AND t.number = ?2 "
+                     "WHERE e.id = ?1");
+}
+
+int pb_attempt_load_both(struct pb_db *db, struct pb_arena *arena, const char *execution_id,
+                         int64_t number, struct pb_execution **ret_execution,
+                         struct pb_attempt **ret_attempt, struct pb_error *err)
+{
+    struct both *both;
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_load_both, err);
+    void *found = NULL;
+
+    if (!text || pb_db_one(db, text, PB_VALUES(T(execution_id), I(number)), arena,
+                           sizeof(struct both), read_both, &found, err) < 0)
+        return -1;
+    if (!found)
+        return pb_execution_fail_not_found(execution_id, err);
+    both = found;
+    if (!both->attempt.execution_id)
+        return fail_no_attempt(execution_id, number, err);
+    *ret_execution = &both->execution;
+    *ret_attempt = &both->attempt;
     return 0;
 }
 
@@ -109,26 +168,29 @@ int pb_attempt_live(struct pb_db *db, struct pb_arena *arena, const char *projec
     return r;
 }
 
+static void put_save(struct pb_buf *sql)
+{
+    pb_buf_text(sql, "UPDATE attempts SET ");
+    pb_sql_assign(sql, &CHANGING_COLUMNS, 4);
+    pb_buf_text(sql, " WHERE execution_id = ?1 AND number = ?2 AND fence = ?3");
+}
+
 int pb_attempt_save(struct pb_db *db, const struct pb_attempt *attempt, struct pb_error *err)
 {
     struct pb_value values[COLUMNS_MAX] = {T(attempt->execution_id), I(attempt->number),
                                            I(attempt->fence)};
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_save, err);
     struct pb_error otherwise;
-    struct pb_buf sql;
-    int r;
 
+    if (!text)
+        return -1;
     (void)pb_fail_reason(&otherwise, PB_ERROR_CONFLICT, "stale_fence",
                          "attempt %s.%lld is not at fence %lld", attempt->execution_id,
                          (long long)attempt->number, (long long)attempt->fence);
     pb_columns_values(&CHANGING_COLUMNS, attempt, values + 3);
-    pb_buf_init(&sql, SQL_MAX);
-    pb_buf_text(&sql, "UPDATE attempts SET ");
-    pb_sql_assign(&sql, &CHANGING_COLUMNS, 4);
-    pb_buf_text(&sql, " WHERE execution_id = ?1 AND number = ?2 AND fence = ?3");
-    r = pb_db_run_one(db, pb_buf_string(&sql),
-                      &(struct pb_values){values, CHANGING_COLUMNS.count + 3}, &otherwise, err);
-    pb_buf_release(&sql);
-    return r;
+    return pb_db_run_one(db, text, &(struct pb_values){values, CHANGING_COLUMNS.count + 3},
+                         &otherwise, err);
 }
 
 int pb_attempt_usage_sum(struct pb_db *db, const char *execution_id,

@@ -106,13 +106,25 @@ static int refuse_spoiled(const struct pb_db *db, struct pb_error *err)
     return pb_fail_in(err, "after a failed statement");
 }
 
-static uint64_t hash_text(const char *text)
+/* Statements are long and looked up often: word by word. */
+static uint64_t hash_text(const char *text, bool must_touch)
 {
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    uint64_t hash = UINT64_C(14695981039346656037) + must_touch, word;
+    size_t len = strlen(text);
 
-    for (; *text; text++)
+    for (; len >= sizeof(word); text += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, text, sizeof(word));
+        hash = (hash ^ word) * UINT64_C(1099511628211);
+        hash ^= hash >> 32;
+    }
+    for (; len > 0; text++, len--)
         hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
     return hash;
+}
+
+static bool is_it(const struct pb_rows *rows, const char *sql, uint64_t hash)
+{
+    return rows->hash == hash && strcmp(rows->sql, sql) == 0;
 }
 
 /* The place of the statement with this text, else a free one, else of the one unused longest. */
@@ -125,7 +137,7 @@ static struct pb_rows **find_statement(struct pb_db *db, const char *sql, uint64
 
         if (*at && (*at)->is_running)
             continue;
-        if (*at && (*at)->hash == hash && strcmp((*at)->sql, sql) == 0)
+        if (*at && is_it(*at, sql, hash))
             return at;
         if (!oldest || (*oldest && (!*at || (*at)->used_at < (*oldest)->used_at)))
             oldest = at;
@@ -133,15 +145,24 @@ static struct pb_rows **find_statement(struct pb_db *db, const char *sql, uint64
     return oldest;
 }
 
-static struct pb_rows *prepare(struct pb_db *db, const char *sql, uint64_t hash,
+/* must_touch: with what the engine puts around a statement that must touch a row. */
+static struct pb_rows *prepare(struct pb_db *db, const char *sql, bool must_touch,
                                struct pb_error *err)
 {
-    struct pb_rows *rows = db->engine->prepare(db, sql, err);
+    bool is_wrapped = must_touch && db->engine->one_before;
+    struct pb_rows *rows;
+    struct pb_buf text;
 
+    pb_buf_init(&text, SQL_MAX);
+    pb_buf_text(&text, is_wrapped ? db->engine->one_before : "");
+    pb_buf_text(&text, sql);
+    pb_buf_text(&text, is_wrapped ? db->engine->one_after : "");
+    rows = db->engine->prepare(db, pb_buf_string(&text), err);
+    pb_buf_release(&text);
     if (!rows)
         return NULL;
     rows->db = db;
-    rows->hash = hash;
+    rows->hash = hash_text(sql, must_touch);
     rows->changes = pb_sql_parts(sql);
     rows->sql = strdup(sql);
     if (rows->sql)
@@ -152,17 +173,18 @@ static struct pb_rows *prepare(struct pb_db *db, const char *sql, uint64_t hash,
 }
 
 /* The statement of this text, prepared, not yet running. */
-static struct pb_rows *take_statement(struct pb_db *db, const char *sql, struct pb_error *err)
+static struct pb_rows *take_statement(struct pb_db *db, const char *sql, bool must_touch,
+                                      struct pb_error *err)
 {
-    uint64_t hash = hash_text(sql);
+    uint64_t hash = hash_text(sql, must_touch);
     struct pb_rows **at = find_statement(db, sql, hash), *made;
 
     if (!at) {
         pb_fail(err, PB_ERROR_INTERNAL, "too many statements at once");
         return NULL;
     }
-    if (!*at || (*at)->hash != hash || strcmp((*at)->sql, sql) != 0) {
-        made = prepare(db, sql, hash, err);
+    if (!*at || !is_it(*at, sql, hash)) {
+        made = prepare(db, sql, must_touch, err);
         if (!made)
             return NULL;
         if (*at) {
@@ -195,7 +217,7 @@ struct pb_rows *pb_db_query(struct pb_db *db, const char *sql, const struct pb_v
 
     if (refuse_spoiled(db, err) < 0 || check_values(values, err) < 0)
         return NULL;
-    rows = take_statement(db, sql, err);
+    rows = take_statement(db, sql, false, err);
     if (!rows) {
         spoil(db, err);
         return NULL;
@@ -238,7 +260,7 @@ static int run(struct pb_db *db, const char *sql, const struct pb_values *values
 
     if (refuse_spoiled(db, err) < 0 || check_values(values, err) < 0)
         return -1;
-    rows = take_statement(db, sql, err);
+    rows = take_statement(db, sql, otherwise != NULL, err);
     if (!rows)
         return spoil(db, err);
     rows->is_running = true;
@@ -258,18 +280,7 @@ int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
 int pb_db_run_one(struct pb_db *db, const char *sql, const struct pb_values *values,
                   const struct pb_error *otherwise, struct pb_error *err)
 {
-    struct pb_buf text;
-    int r;
-
-    if (!db->engine->one_before)
-        return run(db, sql, values, NULL, otherwise, err);
-    pb_buf_init(&text, SQL_MAX);
-    pb_buf_text(&text, db->engine->one_before);
-    pb_buf_text(&text, sql);
-    pb_buf_text(&text, db->engine->one_after);
-    r = run(db, pb_buf_string(&text), values, NULL, otherwise, err);
-    pb_buf_release(&text);
-    return r;
+    return run(db, sql, values, NULL, otherwise, err);
 }
 
 int pb_db_script(struct pb_db *db, const char *sql, struct pb_error *err)

@@ -177,6 +177,14 @@ struct pb_columns {
         items, sizeof(items) / sizeof((items)[0]) \
     }
 
+/* The text of a statement that is always the same: put together at its first use, then kept. */
+struct pb_sql {
+    _Atomic(char *) text;
+};
+/* NULL: no memory. */
+const char *pb_sql_once(struct pb_sql *sql, void (*put)(struct pb_buf *text),
+                        struct pb_error *err) PB_MUST_CHECK;
+
 /* "e.id, e.title"; `alias` "" = none */
 void pb_sql_columns(struct pb_buf *sql, const char *alias, const struct pb_columns *columns);
 /* "id, title) VALUES (?1, ?2)": ends "INSERT INTO x (" */

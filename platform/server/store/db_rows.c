@@ -1,5 +1,6 @@
 /* What needs no engine: values, rows as structs, SQL pieces, cursors. */
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,30 @@ int pb_fail_arena(struct pb_error *err)
                           "the answer is too large for one request");
 }
 
+enum { SQL_MAX = 256 << 10 };
+
 /* --- SQL pieces --------------------------------------------------------------------------------- */
+
+const char *pb_sql_once(struct pb_sql *sql, void (*put)(struct pb_buf *text), struct pb_error *err)
+{
+    char *text = atomic_load_explicit(&sql->text, memory_order_acquire), *made;
+    struct pb_buf buf;
+
+    if (text)
+        return text;
+    pb_buf_init(&buf, SQL_MAX);
+    put(&buf);
+    made = pb_buf_take(&buf, NULL);
+    pb_buf_release(&buf);
+    if (!made) {
+        (void)pb_fail(err, PB_ERROR_LIMITED, "no memory");
+        return NULL;
+    }
+    if (atomic_compare_exchange_strong(&sql->text, &text, made))
+        return made;
+    free(made); /* another thread was first */
+    return text;
+}
 
 void pb_sql_columns(struct pb_buf *sql, const char *alias, const struct pb_columns *columns)
 {

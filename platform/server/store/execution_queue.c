@@ -121,6 +121,29 @@ int pb_execution_next_due(struct pb_db *db, int64_t *ret_at, struct pb_error *er
                         PB_NO_VALUES, ret_at, err);
 }
 
+int pb_execution_agenda(struct pb_db *db, struct pb_execution_agenda *ret_agenda,
+                        struct pb_error *err)
+{
+    struct pb_rows *rows = pb_db_query(
+        db,
+        "SELECT (SELECT min(available_at) FROM executions WHERE available_at IS NOT NULL), "
+        "(SELECT count(*) FROM (SELECT 1 AS one FROM executions WHERE status = 'cancelling' "
+        "LIMIT 1) AS c), "
+        "(SELECT count(*) FROM (SELECT 1 AS one FROM executions WHERE held_by IS NOT NULL "
+        "LIMIT 1) AS h)",
+        PB_NO_VALUES, err);
+    int r;
+
+    if (!rows)
+        return -1;
+    r = pb_rows_next(rows, err);
+    if (r > 0)
+        *ret_agenda = (struct pb_execution_agenda){pb_rows_int(rows, 0), pb_rows_int(rows, 1) > 0,
+                                                   pb_rows_int(rows, 2) > 0};
+    pb_rows_end(rows);
+    return r < 0 ? -1 : 0;
+}
+
 int pb_execution_stats_since(struct pb_db *db, int64_t since_ms,
                              struct pb_execution_stats *ret_stats, struct pb_error *err)
 {

@@ -7,8 +7,16 @@
 
 /* "SELECT … FROM executions AS e JOIN projects … LEFT JOIN work_items …": what pb_execution_read() reads. */
 void pb_execution_put_select(struct pb_buf *sql);
+/* Its two halves: behind the first, more columns may follow. */
+void pb_execution_put_columns(struct pb_buf *sql);
+void pb_execution_put_from(struct pb_buf *sql);
 int pb_execution_read(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
                       struct pb_error *err);
+/* The same with the prompt; *ret_columns (may be NULL): how many it has read. */
+int pb_execution_read_whole(struct pb_rows *rows, struct pb_arena *arena,
+                            struct pb_execution *ret_execution, int *ret_columns,
+                            struct pb_error *err) PB_MUST_CHECK;
+int pb_execution_fail_not_found(const char *id, struct pb_error *err);
 
 /* Brings what the queue keeps of a row in line with the rest of it, before it is written: its place, and
  * why it cannot start. */

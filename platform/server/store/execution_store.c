@@ -77,7 +77,7 @@ static const struct pb_columns CHANGING_COLUMNS = PB_COLUMNS(CHANGING);
 static const struct pb_columns JOINED_COLUMNS = PB_COLUMNS(JOINED);
 enum { COLUMNS_MAX = 64, SQL_MAX = 64 << 10 };
 
-void pb_execution_put_select(struct pb_buf *sql)
+void pb_execution_put_columns(struct pb_buf *sql)
 {
     pb_buf_text(sql, "SELECT ");
     pb_sql_columns(sql, "e", &ASKED_COLUMNS);
@@ -88,9 +88,19 @@ void pb_execution_put_select(struct pb_buf *sql)
                      "WHERE a.execution_id = e.id), "
                      "CASE WHEN e.completed_at IS NULL THEN "
                      "(SELECT max(a.started_at) FROM attempts AS a "
-                     "WHERE a.execution_id = e.id AND a.ended_at IS NULL) END, e.prompt "
-                     "FROM executions AS e JOIN projects AS p ON p.id = e.project_id "
+                     "WHERE a.execution_id = e.id AND a.ended_at IS NULL) END, e.prompt");
+}
+
+void pb_execution_put_from(struct pb_buf *sql)
+{
+    pb_buf_text(sql, " FROM executions AS e JOIN projects AS p ON p.id = e.project_id "
                      "LEFT JOIN work_items AS w ON w.id = e.work_item_id");
+}
+
+void pb_execution_put_select(struct pb_buf *sql)
+{
+    pb_execution_put_columns(sql);
+    pb_execution_put_from(sql);
 }
 
 int pb_execution_read(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
@@ -104,18 +114,26 @@ int pb_execution_read(struct pb_rows *rows, struct pb_arena *arena, void *ret_it
     return pb_rows_read(rows, asked + changing, &JOINED_COLUMNS, arena, ret_item, err);
 }
 
-static int read_with_prompt(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
+int pb_execution_read_whole(struct pb_rows *rows, struct pb_arena *arena,
+                            struct pb_execution *ret_execution, int *ret_columns,
                             struct pb_error *err)
 {
-    struct pb_execution *execution = ret_item;
     int column = (int)(ASKED_COLUMNS.count + CHANGING_COLUMNS.count + JOINED_COLUMNS.count);
     const char *prompt;
 
-    if (pb_execution_read(rows, arena, execution, err) < 0)
+    if (pb_execution_read(rows, arena, ret_execution, err) < 0)
         return -1;
     prompt = pb_rows_text(rows, column);
-    execution->prompt = pb_arena_text(arena, prompt);
-    return prompt && !execution->prompt ? pb_fail_arena(err) : 0;
+    ret_execution->prompt = pb_arena_text(arena, prompt);
+    if (ret_columns)
+        *ret_columns = column + 1;
+    return prompt && !ret_execution->prompt ? pb_fail_arena(err) : 0;
+}
+
+static int read_with_prompt(struct pb_rows *rows, struct pb_arena *arena, void *ret_item,
+                            struct pb_error *err)
+{
+    return pb_execution_read_whole(rows, arena, ret_item, NULL, err);
 }
 
 /* --- counters ------------------------------------------------------------------------------------ */
@@ -139,20 +157,31 @@ static int count_move(struct pb_db *db, const char *project_id, enum pb_executio
                      NULL, err);
 }
 
-static int check_queue(struct pb_db *db, const char *project_id, struct pb_error *err)
+/* The next number of the project, if its queue has room. */
+static int next_number(struct pb_db *db, const char *project_id, int64_t *ret_number,
+                       struct pb_error *err)
 {
+    struct pb_rows *rows = pb_db_query(
+        db,
+        "SELECT (SELECT coalesce(max(number), 0) + 1 FROM executions WHERE project_id = ?1), "
+        "(SELECT count FROM execution_counts WHERE project_id = ?1 AND status = 'queued')",
+        PB_VALUES(T(project_id)), err);
     int64_t queued = 0;
+    int r;
 
-    if (pb_db_number(db,
-                     "SELECT count FROM execution_counts WHERE project_id = ?1 AND "
-                     "status = 'queued'",
-                     PB_VALUES(T(project_id)), &queued, err) < 0)
+    if (!rows)
         return -1;
-    if (queued >= PB_LIMIT_QUEUED_PER_PROJECT)
+    r = pb_rows_next(rows, err);
+    if (r > 0) {
+        *ret_number = pb_rows_int(rows, 0);
+        queued = pb_rows_int(rows, 1);
+    }
+    pb_rows_end(rows);
+    if (r >= 0 && queued >= PB_LIMIT_QUEUED_PER_PROJECT)
         return pb_fail_reason(err, PB_ERROR_LIMITED, "queue_full",
                               "%d executions of project '%s' are waiting already",
                               PB_LIMIT_QUEUED_PER_PROJECT, project_id);
-    return 0;
+    return r < 0 ? -1 : 0;
 }
 
 /* --- inserting ----------------------------------------------------------------------------------- */
@@ -160,38 +189,50 @@ static int check_queue(struct pb_db *db, const char *project_id, struct pb_error
 int pb_execution_take_key(struct pb_db *db, const char *project_id, const char *dedupe_key,
                           const char *execution_id, int64_t now_ms, struct pb_error *err)
 {
-    int64_t changed = 0;
+    struct pb_error otherwise;
 
-    if (pb_db_run(db,
-                  "INSERT INTO trigger_keys (project_id, dedupe_key, execution_id, created_at) "
-                  "VALUES (?1, ?2, ?3, ?4) ON CONFLICT (project_id, dedupe_key) DO NOTHING",
-                  PB_VALUES(T(project_id), T(dedupe_key), T(execution_id), I(now_ms)), &changed,
-                  err) < 0)
-        return -1;
-    if (changed == 0)
-        return pb_fail_reason(err, PB_ERROR_CONFLICT, "duplicate",
-                              "'%s' was taken already in project '%s'", dedupe_key, project_id);
-    return 0;
+    (void)pb_fail_reason(&otherwise, PB_ERROR_CONFLICT, "duplicate",
+                         "'%s' was taken already in project '%s'", dedupe_key, project_id);
+    return pb_db_run_one(db,
+                         "INSERT INTO trigger_keys (project_id, dedupe_key, execution_id, "
+                         "created_at) VALUES (?1, ?2, ?3, ?4) "
+                         "ON CONFLICT (project_id, dedupe_key) DO NOTHING",
+                         PB_VALUES(T(project_id), T(dedupe_key), T(execution_id), I(now_ms)),
+                         &otherwise, err);
+}
+
+/* All that are written when a row is made. */
+static struct pb_columns all_columns(struct pb_column ret_items[COLUMNS_MAX])
+{
+    size_t count = ASKED_COLUMNS.count + CHANGING_COLUMNS.count;
+
+    memcpy(ret_items, ASKED, sizeof(ASKED));
+    memcpy(ret_items + ASKED_COLUMNS.count, CHANGING, sizeof(CHANGING));
+    ret_items[count] = (struct pb_column)E(TEXT, prompt);
+    return (struct pb_columns){ret_items, count + 1};
+}
+
+static void put_insert(struct pb_buf *sql)
+{
+    struct pb_column items[COLUMNS_MAX];
+    struct pb_columns columns = all_columns(items);
+
+    pb_buf_text(sql, "INSERT INTO executions (");
+    pb_sql_insert(sql, &columns);
 }
 
 static int insert_row(struct pb_db *db, const struct pb_execution *row, struct pb_error *err)
 {
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_insert, err);
     struct pb_value values[COLUMNS_MAX];
-    struct pb_column all[COLUMNS_MAX];
-    struct pb_columns columns = {all, ASKED_COLUMNS.count + CHANGING_COLUMNS.count + 1};
-    struct pb_buf sql;
-    int r;
+    struct pb_column items[COLUMNS_MAX];
+    struct pb_columns columns = all_columns(items);
 
-    memcpy(all, ASKED, sizeof(ASKED));
-    memcpy(all + ASKED_COLUMNS.count, CHANGING, sizeof(CHANGING));
-    all[columns.count - 1] = (struct pb_column)E(TEXT, prompt);
+    if (!text)
+        return -1;
     pb_columns_values(&columns, row, values);
-    pb_buf_init(&sql, SQL_MAX);
-    pb_buf_text(&sql, "INSERT INTO executions (");
-    pb_sql_insert(&sql, &columns);
-    r = pb_db_run(db, pb_buf_string(&sql), &(struct pb_values){values, columns.count}, NULL, err);
-    pb_buf_release(&sql);
-    return r;
+    return pb_db_run(db, text, &(struct pb_values){values, columns.count}, NULL, err);
 }
 
 int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, int64_t *ret_number,
@@ -199,12 +240,9 @@ int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, 
 {
     struct pb_execution row = *execution;
 
-    if (check_queue(db, row.project_id, err) < 0 ||
-        pb_execution_take_key(db, row.project_id, row.dedupe_key, row.id, row.created_at, err) < 0)
-        return -1;
-    if (pb_db_number(db,
-                     "SELECT coalesce(max(number), 0) + 1 FROM executions WHERE project_id = ?1",
-                     PB_VALUES(T(row.project_id)), &row.number, err) < 0)
+    if (pb_execution_take_key(db, row.project_id, row.dedupe_key, row.id, row.created_at, err) <
+            0 ||
+        next_number(db, row.project_id, &row.number, err) < 0)
         return -1;
     row.version = 1;
     row.status = PB_EXECUTION_QUEUED;
@@ -237,22 +275,30 @@ static int load_one(struct pb_db *db, struct pb_arena *arena, const char *rest,
     return r;
 }
 
-static int fail_not_found(const char *id, struct pb_error *err)
+int pb_execution_fail_not_found(const char *id, struct pb_error *err)
 {
     return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "execution_not_found", "no execution '%.40s'",
                           id);
 }
 
+static void put_load(struct pb_buf *sql)
+{
+    pb_execution_put_select(sql);
+    pb_buf_text(sql, " WHERE e.id = ?1");
+}
+
 int pb_execution_load(struct pb_db *db, struct pb_arena *arena, const char *id,
                       struct pb_execution **ret_execution, struct pb_error *err)
 {
-    struct pb_execution *found = NULL;
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_load, err);
+    void *found = NULL;
 
-    if (load_one(db, arena, " WHERE e.id = ?1", PB_VALUES(T(id)), read_with_prompt, &found, err) <
-        0)
+    if (!text || pb_db_one(db, text, PB_VALUES(T(id)), arena, sizeof(struct pb_execution),
+                           read_with_prompt, &found, err) < 0)
         return -1;
     if (!found)
-        return fail_not_found(id, err);
+        return pb_execution_fail_not_found(id, err);
     *ret_execution = found;
     return 0;
 }
@@ -298,29 +344,30 @@ int pb_execution_find_key(struct pb_db *db, struct pb_arena *arena, const char *
 
 /* --- changing ------------------------------------------------------------------------------------ */
 
+static void put_save(struct pb_buf *sql)
+{
+    pb_buf_text(sql, "UPDATE executions SET ");
+    pb_sql_assign(sql, &CHANGING_COLUMNS, 4);
+    pb_buf_text(sql, ", version = version + 1 WHERE id = ?1 AND version = ?2 AND status = ?3");
+}
+
 int pb_execution_save(struct pb_db *db, const struct pb_execution *execution,
                       enum pb_execution_status from, struct pb_error *err)
 {
     struct pb_value values[COLUMNS_MAX] = {T(execution->id), I(execution->version),
                                            T(pb_execution_status_name(from))};
     struct pb_execution row = *execution;
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_save, err);
     struct pb_error otherwise;
-    struct pb_buf sql;
-    int r;
 
-    if (pb_queue_settle(db, &row, err) < 0)
+    if (!text || pb_queue_settle(db, &row, err) < 0)
         return -1;
     (void)pb_fail_reason(&otherwise, PB_ERROR_CONFLICT, "changed_meanwhile",
                          "execution %s was changed meanwhile", execution->id);
     pb_columns_values(&CHANGING_COLUMNS, &row, values + 3);
-    pb_buf_init(&sql, SQL_MAX);
-    pb_buf_text(&sql, "UPDATE executions SET ");
-    pb_sql_assign(&sql, &CHANGING_COLUMNS, 4);
-    pb_buf_text(&sql, ", version = version + 1 WHERE id = ?1 AND version = ?2 AND status = ?3");
-    r = pb_db_run_one(db, pb_buf_string(&sql),
-                      &(struct pb_values){values, CHANGING_COLUMNS.count + 3}, &otherwise, err);
-    pb_buf_release(&sql);
-    if (r < 0)
+    if (pb_db_run_one(db, text, &(struct pb_values){values, CHANGING_COLUMNS.count + 3}, &otherwise,
+                      err) < 0)
         return -1;
     if (execution->status == from)
         return 0;
@@ -337,7 +384,7 @@ static int change(struct pb_db *db, const char *sql, const struct pb_values *val
 
     if (pb_db_run(db, sql, values, &changed, err) < 0)
         return -1;
-    return changed > 0 ? 0 : fail_not_found(values->values[0].data, err);
+    return changed > 0 ? 0 : pb_execution_fail_not_found(values->values[0].data, err);
 }
 
 int pb_execution_set_prompt(struct pb_db *db, const char *id, const char *prompt,

@@ -99,6 +99,14 @@ int pb_execution_is_claimed(struct pb_db *db, const char *token, bool *ret_claim
 int pb_execution_due(struct pb_db *db, struct pb_arena *arena, int64_t now_ms, size_t limit,
                      struct pb_execution_list *ret_list, struct pb_error *err) PB_MUST_CHECK;
 /* The next time something waiting becomes due (queue and quota), perhaps past; 0 = nothing waits for a time. */
+/* What time and limits leave the scheduler to do, in one question. */
+struct pb_execution_agenda {
+    int64_t next_due; /* the first available_at; 0 = none */
+    bool is_cancelling;
+    bool is_held; /* by a limit */
+};
+int pb_execution_agenda(struct pb_db *db, struct pb_execution_agenda *ret_agenda,
+                        struct pb_error *err) PB_MUST_CHECK;
 int pb_execution_next_due(struct pb_db *db, int64_t *ret_at, struct pb_error *err) PB_MUST_CHECK;
 /* CANCELLING ones, those asked first first. */
 int pb_execution_cancelling(struct pb_db *db, struct pb_arena *arena, size_t limit,
@@ -134,6 +142,11 @@ int pb_attempt_live(struct pb_db *db, struct pb_arena *arena, const char *projec
 int pb_attempt_save(struct pb_db *db, const struct pb_attempt *attempt,
                     struct pb_error *err) PB_MUST_CHECK;
 /* Totals over all attempts, for the execution's row. Cost is -1 if it is unknown in all of them. */
+/* An execution and one of its attempts, in one question. Errors as those of pb_execution_load() and
+ * pb_attempt_load(). */
+int pb_attempt_load_both(struct pb_db *db, struct pb_arena *arena, const char *execution_id,
+                         int64_t number, struct pb_execution **ret_execution,
+                         struct pb_attempt **ret_attempt, struct pb_error *err) PB_MUST_CHECK;
 int pb_attempt_usage_sum(struct pb_db *db, const char *execution_id,
                          struct pb_execution_usage *ret_usage, struct pb_error *err) PB_MUST_CHECK;
 

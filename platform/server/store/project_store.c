@@ -229,20 +229,21 @@ int pb_project_remove(struct pb_db *db, const char *id, struct pb_error *err)
 
 /* --- reading ------------------------------------------------------------------------------------- */
 
+static void put_load(struct pb_buf *sql)
+{
+    put_select(sql);
+    pb_buf_text(sql, " WHERE id = ?1");
+}
+
 int pb_project_load(struct pb_db *db, struct pb_arena *arena, const char *id,
                     struct pb_project **ret_project, struct pb_error *err)
 {
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_load, err);
     void *found = NULL;
-    struct pb_buf sql;
-    int r;
 
-    pb_buf_init(&sql, 8192);
-    put_select(&sql);
-    pb_buf_text(&sql, " WHERE id = ?1");
-    r = pb_db_one(db, pb_buf_string(&sql), PB_VALUES(T(id)), arena, sizeof(struct pb_project),
-                  read_project, &found, err);
-    pb_buf_release(&sql);
-    if (r < 0)
+    if (!text || pb_db_one(db, text, PB_VALUES(T(id)), arena, sizeof(struct pb_project),
+                           read_project, &found, err) < 0)
         return -1;
     if (!found)
         return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "project_not_found", "no project '%s'", id);

@@ -74,26 +74,15 @@ int pb_work_item_put(struct pb_db *db, const struct pb_work_item *item, int64_t 
         ret_id, err);
 }
 
-int pb_work_item_put_task(struct pb_db *db, struct pb_arena *arena, const char *project_id,
-                          const char *title, const char *author, int64_t now_ms, int64_t *ret_id,
-                          struct pb_error *err)
+int pb_work_item_put_task(struct pb_db *db, const char *project_id, const char *title,
+                          const char *author, int64_t now_ms, int64_t *ret_id, struct pb_error *err)
 {
-    struct pb_work_item item = {.project_id = project_id,
-                                .kind = PB_WORK_ITEM_TASK,
-                                .title = title,
-                                .author = author,
-                                .created_at = now_ms,
-                                .updated_at = now_ms};
-    int64_t number = 0;
-
-    if (pb_db_number(db,
-                     "SELECT count(*) + 1 FROM work_items WHERE project_id = ?1 AND kind = 'task'",
-                     PB_VALUES(T(project_id)), &number, err) < 0)
-        return -1;
-    item.item = pb_arena_format(arena, "task-%lld", (long long)number);
-    if (!item.item)
-        return pb_fail_arena(err);
-    return pb_work_item_put(db, &item, ret_id, err);
+    return pb_db_number(
+        db,
+        "INSERT INTO work_items (project_id, kind, item, title, author, created_at, updated_at) "
+        "SELECT ?1, 'task', 'task-' || (count(*) + 1), ?2, ?3, ?4, ?4 FROM work_items "
+        "WHERE project_id = ?1 AND kind = 'task' RETURNING id",
+        PB_VALUES(T(project_id), T(title), T(author), I(now_ms)), ret_id, err);
 }
 
 int pb_work_item_load(struct pb_db *db, struct pb_arena *arena, int64_t id,
@@ -154,22 +143,37 @@ int pb_work_item_list(struct pb_db *db, struct pb_arena *arena, const char *proj
     return 0;
 }
 
+static void put_save(struct pb_buf *sql)
+{
+    pb_buf_text(sql, "UPDATE work_items SET ");
+    pb_sql_assign(sql, &SAVED, 2);
+    pb_buf_text(sql, " WHERE id = ?1");
+}
+
 int pb_work_item_save(struct pb_db *db, const struct pb_work_item *item, struct pb_error *err)
 {
     struct pb_value values[COLUMNS_MAX] = {I(item->id)};
+    static struct pb_sql sql;
+    const char *text = pb_sql_once(&sql, put_save, err);
     struct pb_error otherwise;
-    struct pb_buf sql;
-    int r;
 
+    if (!text)
+        return -1;
     (void)pb_fail_reason(&otherwise, PB_ERROR_NOT_FOUND, "work_item_not_found", "no work item %lld",
                          (long long)item->id);
     pb_columns_values(&SAVED, item, values + 1);
-    pb_buf_init(&sql, SQL_MAX);
-    pb_buf_text(&sql, "UPDATE work_items SET ");
-    pb_sql_assign(&sql, &SAVED, 2);
-    pb_buf_text(&sql, " WHERE id = ?1");
-    r = pb_db_run_one(db, pb_buf_string(&sql), &(struct pb_values){values, SAVED.count + 1},
-                      &otherwise, err);
-    pb_buf_release(&sql);
-    return r;
+    return pb_db_run_one(db, text, &(struct pb_values){values, SAVED.count + 1}, &otherwise, err);
+}
+
+int pb_work_item_note(struct pb_db *db, int64_t id, const char *session_id, const char *branch,
+                      int64_t now_ms, struct pb_error *err)
+{
+    struct pb_error otherwise;
+
+    (void)pb_fail_reason(&otherwise, PB_ERROR_NOT_FOUND, "work_item_not_found", "no work item %lld",
+                         (long long)id);
+    return pb_db_run_one(db,
+                         "UPDATE work_items SET session_id = coalesce(?2, session_id), "
+                         "branch = coalesce(?3, branch), updated_at = ?4 WHERE id = ?1",
+                         PB_VALUES(I(id), T(session_id), T(branch), I(now_ms)), &otherwise, err);
 }

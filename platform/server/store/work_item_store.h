@@ -21,8 +21,8 @@ struct pb_work_item_list {
 int pb_work_item_put(struct pb_db *db, const struct pb_work_item *item, int64_t *ret_id,
                      struct pb_error *err) PB_MUST_CHECK;
 /* Makes a task: its number is given by the store ("task-<n>" in item). */
-int pb_work_item_put_task(struct pb_db *db, struct pb_arena *arena, const char *project_id,
-                          const char *title, const char *author, int64_t now_ms, int64_t *ret_id,
+int pb_work_item_put_task(struct pb_db *db, const char *project_id, const char *title,
+                          const char *author, int64_t now_ms, int64_t *ret_id,
                           struct pb_error *err) PB_MUST_CHECK;
 /* NOT_FOUND, reason "work_item_not_found". */
 int pb_work_item_load(struct pb_db *db, struct pb_arena *arena, int64_t id,
@@ -38,5 +38,8 @@ int pb_work_item_list(struct pb_db *db, struct pb_arena *arena, const char *proj
 /* Everything but project, kind, number and item. NOT_FOUND. */
 int pb_work_item_save(struct pb_db *db, const struct pb_work_item *item,
                       struct pb_error *err) PB_MUST_CHECK;
+/* What an attempt leaves: its session, its branch (NULL = as before). NOT_FOUND. */
+int pb_work_item_note(struct pb_db *db, int64_t id, const char *session_id, const char *branch,
+                      int64_t now_ms, struct pb_error *err) PB_MUST_CHECK;
 
 #endif

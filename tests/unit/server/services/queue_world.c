@@ -35,13 +35,13 @@ const char *pb_node_hub_where(struct pb_node_hub *hub, const char *project_id,
     return queue_world.why_not ? NULL : "node-1";
 }
 
-bool pb_node_hub_assign(struct pb_node_hub *hub, const char *execution_id)
+bool pb_node_hub_assign(struct pb_node_hub *hub, const struct pb_execution *execution)
 {
     (void)hub;
     if (queue_world.refuses)
         return false;
     snprintf(queue_world.sent[queue_world.sent_count % QUEUE_WORLD_SENT].id, 32, "%s",
-             execution_id);
+             execution->id);
     queue_world.sent_count++;
     return true;
 }

@@ -86,8 +86,7 @@ static int put_task(struct pb_db *db, void *arg, struct pb_error *err)
 {
     struct task *task = arg;
 
-    return pb_work_item_put_task(db, &task->t->arena, "site", "by hand", "alice", 5, &task->id,
-                                 err);
+    return pb_work_item_put_task(db, "site", "by hand", "alice", 5, &task->id, err);
 }
 
 TEST(tasks_count_up_and_lists_page)
