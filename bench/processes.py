@@ -167,6 +167,7 @@ class Platform(Process):
         client = Client(self.port)
         account = {"username": USERNAME, "password": PASSWORD}
         if client.get("/api/setup")["required"]:
+            wait_for("the setup link is printed", lambda: "/setup#" in self.log())
             token = self.log().rsplit("/setup#", 1)[1].split()[0]
             answer = client.call("POST", "/api/setup", {**account, "token": token, "language": "en"})
         else:
