@@ -11,7 +11,7 @@ struct place {
     struct pb_loop *loop;          /* owned, except the first */
     struct pb_http_server *server; /* owned; its loop thread's until joined */
     struct pb_thread *thread;      /* NULL for the first */
-    int64_t grace_ms;
+    _Atomic int64_t grace_ms;      /* whoever stops says it, the loop's thread reads it */
 };
 
 struct pb_http_front {

@@ -23,6 +23,7 @@ check_main()
     check_step generated check_generated
     check_step format check_format
     check_step unit check_unit
+    check_step threads check_threads
     check_step web check_web
     check_step rig check_rig
     check_step system check_system
@@ -77,6 +78,15 @@ check_unit()
 {
     build_native check -Dtests=enabled -Dbuildtype=debug -Db_sanitize=address,undefined --werror
     meson test -C "$work/build/check" --print-errorlogs --no-rebuild
+}
+
+# What several threads share, under ThreadSanitizer, which cannot be had together with AddressSanitizer.
+check_threads()
+{
+    build_native threads -Dtests=enabled -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false --werror
+    local still=() # gcc 12's ThreadSanitizer cannot place its memory where the kernel moves everything far about
+    setarch -R true 2>/dev/null && still=(setarch -R)
+    "${still[@]}" meson test -C "$work/build/threads" --suite threads --print-errorlogs --no-rebuild
 }
 
 check_web()

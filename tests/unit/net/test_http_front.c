@@ -13,7 +13,10 @@ enum { LOOPS = 3, CLIENTS = 60 };
 /* A front whose first loop runs on net's thread. */
 struct scene {
     struct net net;
+    struct pb_http_server_options options;
     struct pb_http_front *front;
+    int started;
+    struct pb_error err; /* why not */
     uint16_t port;
     atomic_uint on_loop[LOOPS]; /* requests seen by each */
     _Atomic(struct pb_loop *) loops[LOOPS];
@@ -38,20 +41,26 @@ static void handle(void *arg, struct pb_http_exchange *exchange)
     pb_http_reply(exchange, 200, NULL, 0, "here", 4);
 }
 
+/* On its loop, which runs already. */
+static void open_front(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->front = pb_http_front_open(scene->net.loop, LOOPS, &scene->options, &scene->err);
+    scene->started = scene->front ? pb_http_front_start(scene->front, &scene->err) : -1;
+}
+
 static void set_up(struct scene *scene, struct pb_http_server_options options)
 {
-    struct pb_error err = {0};
-
     memset(scene, 0, sizeof(*scene));
     net_start(&scene->net);
     options.listen = "127.0.0.1:0";
     options.handle = handle;
     options.arg = scene;
-    scene->front = pb_http_front_open(scene->net.loop, LOOPS, &options, &err);
-    if (!scene->front)
-        fail_msg("%s", err.message);
+    scene->options = options;
+    net_do(&scene->net, open_front, scene);
+    assert_ok(scene->started, &scene->err);
     scene->port = pb_http_front_port(scene->front);
-    assert_ok(pb_http_front_start(scene->front, &err), &err);
 }
 
 static void stop(void *arg)

@@ -71,10 +71,10 @@ TEST(what_is_no_route_is_404_and_a_wrong_method_405)
 /* The list of what is open to everybody is short, and written twice on purpose. */
 TEST(only_these_routes_are_public)
 {
-    static const char *const PUBLIC[] = {"/healthz",         "/readyz",         "/api/setup",
-                                         "/api/setup",       "/api/auth/login", "/api/auth/refresh",
-                                         "/api/auth/logout", "/api/ws",         "/api/events",
-                                         "/api/node/ws"};
+    static const char *const PUBLIC[] = {"/healthz",          "/readyz",          "/metrics",
+                                         "/api/setup",        "/api/setup",       "/api/auth/login",
+                                         "/api/auth/refresh", "/api/auth/logout", "/api/ws",
+                                         "/api/events",       "/api/node/ws"};
     struct pb_route_info routes[ROUTES_MAX];
     size_t count = pb_router_routes(routes, ROUTES_MAX);
     size_t open = 0;
