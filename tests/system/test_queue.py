@@ -62,7 +62,9 @@ def test_urgency_decides_who_is_next_and_positions_are_said(server, node):
 @pytest.mark.usefixtures("node")
 def test_urgency_that_means_nothing_is_refused(server, body):
     run = server.run()
-    assert server.api("PATCH", f"/api/executions/{run['id']}", body).status == 400
+    for method, path, more in (("PATCH", f"/api/executions/{run['id']}", {}), ("POST", "/api/projects/app/executions", {"title": "do it", "prompt": "now"})):
+        answer = server.api(method, path, {**more, **body})
+        assert answer.status == 400 and answer.json["errors"][0]["field"] == next(iter(body)), answer
 
 
 # -- pauses ------------------------------------------------------------------

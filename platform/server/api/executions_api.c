@@ -109,16 +109,15 @@ static int pin(struct pb_request *req, struct pb_enqueue *wish, struct pb_error 
     return 0;
 }
 
-/* A member's time; 0 for null. False when the text is no time. */
-static bool read_time(struct pb_request *req, const char *name, int64_t *ret_time)
+/* A member's time; 0 for null, and for a text that is no time, which becomes a finding. */
+static int64_t read_time(struct pb_request *req, const char *name)
 {
     const char *text = pb_json_text(req->body, name, NULL);
+    int64_t time = 0;
 
-    *ret_time = 0;
-    if (!text || pb_clock_parse(text, ret_time))
-        return true;
-    wrong(req, name, "a time looks like 2027-03-01T09:00:00Z");
-    return false;
+    if (text && !pb_clock_parse(text, &time))
+        wrong(req, name, "a time looks like 2027-03-01T09:00:00Z");
+    return time;
 }
 
 int executions_create(struct pb_request *req, struct pb_error *err)
@@ -135,11 +134,12 @@ int executions_create(struct pb_request *req, struct pb_error *err)
         .requested_by = req->who->username,
         .dedupe_key = key_of(req, &is_given),
         .driver = pb_json_text(req->body, "driver", NULL),
+        .deadline_at = read_time(req, "deadline_at"),
     };
 
     if (!pb_priority_find(pb_json_text(req->body, "priority", NULL), &wish.priority))
         wish.priority = PB_PRIORITY_NORMAL;
-    if (!read_time(req, "deadline_at", &wish.deadline_at) || check_create(req, err) < 0 ||
+    if (check_create(req, err) < 0 ||
         pb_project_get(req->platform, req->id, req->arena, &project, err) < 0)
         return -1;
     if (is_given &&
@@ -156,12 +156,13 @@ int executions_update(struct pb_request *req, struct pb_error *err)
 {
     struct pb_urgency urgency = {
         .has_deadline = pb_json_get(req->body, "deadline_at"),
+        .deadline_at = read_time(req, "deadline_at"),
         .now = pb_json_bool(req->body, "now", false),
     };
 
     urgency.has_priority =
         pb_priority_find(pb_json_text(req->body, "priority", NULL), &urgency.priority);
-    if (!read_time(req, "deadline_at", &urgency.deadline_at))
+    if (req->field_count > 0)
         return pb_request_fields_fail(req, err);
     if (pb_execution_set_urgency(req->platform, req->id, &urgency, req->who->username, err) < 0)
         return -1;

@@ -395,7 +395,7 @@ static void serve(const struct job *job)
 {
     struct pb_json *root = NULL;
     struct pb_arena arena;
-    struct pb_error err;
+    struct pb_error err = {.code = PB_ERROR_INTERNAL}; /* of a handler that fails without a word */
     char id[PB_REQUEST_ID_TEXT];
     struct pb_request req = {
         .platform = job->router->platform,
