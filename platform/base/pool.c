@@ -18,12 +18,21 @@ struct job {
     int64_t until_ms;
 };
 
+/* A thread of a pool that waits for a job, on its own stack. */
+struct idle {
+    struct idle *next;
+    pthread_cond_t called;
+    bool is_called;
+};
+
+/* Who became idle last is called first: what little work there is stays with few threads, whose caches are
+ * warm, while the others keep nothing. */
 struct pb_pool {
     unsigned thread_count;
     struct pb_thread **threads;
 
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t more;
+    struct idle *idle;
     struct job *jobs; /* a ring of queue_max */
     size_t queue_max;
     size_t first;
@@ -93,14 +102,36 @@ void pb_thread_join(struct pb_thread **thread)
     *thread = NULL;
 }
 
+/* Under the lock. */
+static void call_one(struct pb_pool *pool)
+{
+    struct idle *idle = pool->idle;
+
+    if (!idle)
+        return;
+    pool->idle = idle->next;
+    idle->is_called = true;
+    (void)pthread_cond_signal(&idle->called);
+}
+
+/* Under the lock. */
+static void wait_for_call(struct pb_pool *pool, struct idle *idle)
+{
+    idle->is_called = false;
+    idle->next = pool->idle;
+    pool->idle = idle;
+    while (!idle->is_called)
+        (void)pthread_cond_wait(&idle->called, &pool->lock);
+}
+
 /* The next job, or false when the pool closes and nothing is left. */
-static bool next_job(struct pb_pool *pool, struct job *ret_job)
+static bool next_job(struct pb_pool *pool, struct idle *idle, struct job *ret_job)
 {
     bool found;
 
     (void)pthread_mutex_lock(&pool->lock);
     while (pool->count == 0 && !pool->closing)
-        (void)pthread_cond_wait(&pool->more, &pool->lock);
+        wait_for_call(pool, idle);
     found = pool->count > 0;
     if (found) {
         *ret_job = pool->jobs[pool->first];
@@ -113,10 +144,12 @@ static bool next_job(struct pb_pool *pool, struct job *ret_job)
 
 static void work(void *arg)
 {
+    struct idle idle = {.called = PTHREAD_COND_INITIALIZER};
     struct job job;
 
-    while (next_job(arg, &job))
+    while (next_job(arg, &idle, &job))
         job.fn(job.arg);
+    (void)pthread_cond_destroy(&idle.called);
 }
 
 struct pb_pool *pb_pool_new(const char *name, unsigned threads, size_t queue_max,
@@ -135,7 +168,6 @@ struct pb_pool *pb_pool_new(const char *name, unsigned threads, size_t queue_max
         return NULL;
     }
     (void)pthread_mutex_init(&pool->lock, NULL);
-    (void)pthread_cond_init(&pool->more, NULL);
     pool->queue_max = queue_max;
     pool->jobs = calloc(queue_max, sizeof(*pool->jobs));
     pool->threads = calloc(threads, sizeof(struct pb_thread *));
@@ -167,7 +199,7 @@ static bool submit(struct pb_pool *pool, const struct job *job)
         pool->jobs[(pool->first + pool->count) % pool->queue_max] = *job;
         pool->count++;
         taken = true;
-        (void)pthread_cond_signal(&pool->more);
+        call_one(pool);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return taken;
@@ -212,17 +244,28 @@ void pb_pool_expire(struct pb_pool *pool)
         job.late(job.arg);
 }
 
+unsigned pb_pool_idle(struct pb_pool *pool)
+{
+    unsigned count = 0;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    for (const struct idle *idle = pool->idle; idle; idle = idle->next)
+        count++;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return count;
+}
+
 void pb_pool_free(struct pb_pool *pool)
 {
     if (!pool)
         return;
     (void)pthread_mutex_lock(&pool->lock);
     pool->closing = true;
-    (void)pthread_cond_broadcast(&pool->more);
+    while (pool->idle)
+        call_one(pool);
     (void)pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->thread_count; i++)
         pb_thread_join(&pool->threads[i]);
-    (void)pthread_cond_destroy(&pool->more);
     (void)pthread_mutex_destroy(&pool->lock);
     free(pool->threads);
     free(pool->jobs);

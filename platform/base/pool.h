@@ -21,6 +21,8 @@ bool pb_pool_submit_within(struct pb_pool *pool, int64_t within_ms, void (*fn)(v
                            void (*late)(void *arg), void *arg) PB_MUST_CHECK;
 /* Calls `late` for what has waited too long. Any thread, every now and then. */
 void pb_pool_expire(struct pb_pool *pool);
+/* Threads that wait for work. Who began to wait last is called first. */
+unsigned pb_pool_idle(struct pb_pool *pool);
 /* Finishes what is queued, then joins. NULL is fine. */
 void pb_pool_free(struct pb_pool *pool);
 

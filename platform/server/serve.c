@@ -1,6 +1,7 @@
 #include "server/serve.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -49,6 +50,8 @@ enum {
     STOP_LOOK_MS = 20,
     STOP_SECONDS = 12, /* whatever happens, we are gone by then: the lock must come free */
     PATH_BYTES = 700,
+    HEAPS_MAX = 2,
+    HEAP_KEEPS = 256 << 10,
 };
 
 struct serve {
@@ -69,6 +72,15 @@ struct serve {
 };
 
 /* --- what the machine gives --------------------------------------------------------------------------------------------- */
+
+/* Replies are made and freed on many threads. A heap for each of these would keep what the largest reply
+ * took; two heaps are enough for what they do between two reads, and large pieces go back at once. */
+static void share_heaps(void)
+{
+    (void)mallopt(M_ARENA_MAX, HEAPS_MAX);
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_KEEPS);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEEPS);
+}
 
 static unsigned io_loops(const struct pb_config *config)
 {
@@ -419,8 +431,10 @@ static int start(struct serve *serve, struct pb_error *err)
 int pb_serve(struct pb_settings *settings, struct pb_error *err)
 {
     struct serve serve = {.settings = settings, .lock = -1};
-    int r = start(&serve, err);
+    int r;
 
+    share_heaps();
+    r = start(&serve, err);
     if (r == 0)
         pb_loop_run(serve.platform.loop);
     close_all(&serve);

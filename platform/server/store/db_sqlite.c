@@ -10,7 +10,7 @@
 
 enum {
     BUSY_MS = 5000, /* a reader meets a lock only while the log is being reset */
-    WRITER_CACHE_KIB = 8192,
+    WRITER_CACHE_KIB = 2048,
     READER_CACHE_KIB = 1024,
     WAL_KEEP_BYTES = 64 << 20, /* a larger log is cut after its reset */
 };

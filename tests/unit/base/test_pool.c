@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -49,6 +50,35 @@ TEST(everything_accepted_is_done_before_the_pool_is_gone)
     pb_pool_free(pool);
     assert_int_equal(atomic_load(&done), 1000);
     pb_pool_free(NULL);
+}
+
+static void note_thread(void *arg)
+{
+    *(pthread_t *)arg = pthread_self();
+    (void)sem_post(&finished);
+}
+
+static void wait_until_idle(struct pb_pool *pool, unsigned threads)
+{
+    while (pb_pool_idle(pool) < threads)
+        (void)sched_yield();
+}
+
+TEST(one_job_after_the_other_is_the_work_of_one_thread)
+{
+    struct pb_error err;
+    struct pb_pool *pool = pb_pool_new("test", 4, 10, &err);
+    pthread_t first, next;
+
+    assert_non_null(pool);
+    (void)sem_init(&finished, 0, 0);
+    for (int i = 0; i < 100; i++) {
+        wait_until_idle(pool, 4);
+        assert_true(pb_pool_submit(pool, note_thread, i ? &next : &first));
+        (void)sem_wait(&finished);
+        assert_true(i == 0 || pthread_equal(first, next));
+    }
+    pb_pool_free(pool);
 }
 
 TEST(a_full_queue_refuses_and_recovers)
@@ -171,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_thread_takes_in_time_is_told_so_and_never_runs),
         cmocka_unit_test(everything_accepted_is_done_before_the_pool_is_gone),
+        cmocka_unit_test(one_job_after_the_other_is_the_work_of_one_thread),
         cmocka_unit_test(a_full_queue_refuses_and_recovers),
         cmocka_unit_test(as_many_work_at_once_as_there_are_threads),
         cmocka_unit_test(threads_are_named_and_leave_signals_to_the_loop),
