@@ -163,6 +163,20 @@ int pb_cli_args_number(const struct pb_cli_args *args, enum pb_cli_option option
     return 0;
 }
 
+void pb_cli_option_usage(enum pb_cli_option option, struct pb_buf *buf)
+{
+    if (OPTIONS[option].letter)
+        pb_buf_format(buf, "-%c, ", OPTIONS[option].letter);
+    pb_buf_format(buf, "--%s", OPTIONS[option].name);
+    if (OPTIONS[option].value)
+        pb_buf_format(buf, " %s", OPTIONS[option].value);
+}
+
+const char *pb_cli_option_help(enum pb_cli_option option)
+{
+    return pb_say(HELP[option].en, HELP[option].ja);
+}
+
 void pb_cli_args_help(unsigned allowed, struct pb_buf *buf)
 {
     allowed |= PB_CLI_BIT(HELP);
@@ -172,12 +186,9 @@ void pb_cli_args_help(unsigned allowed, struct pb_buf *buf)
         if (!(allowed & 1U << i))
             continue;
         pb_buf_init(&left, 256);
-        if (OPTIONS[i].letter)
-            pb_buf_format(&left, "-%c, ", OPTIONS[i].letter);
-        pb_buf_format(&left, "--%s", OPTIONS[i].name);
-        if (OPTIONS[i].value)
-            pb_buf_format(&left, " %s", OPTIONS[i].value);
-        pb_buf_format(buf, "  %-22s  %s\n", pb_buf_string(&left), pb_say(HELP[i].en, HELP[i].ja));
+        pb_cli_option_usage((enum pb_cli_option)i, &left);
+        pb_buf_format(buf, "  %-22s  %s\n", pb_buf_string(&left),
+                      pb_cli_option_help((enum pb_cli_option)i));
         pb_buf_release(&left);
     }
 }

@@ -57,6 +57,9 @@ bool pb_cli_args_has(const struct pb_cli_args *args, enum pb_cli_option option);
 /* A whole number of at least 1; `otherwise` when it was not given. */
 int pb_cli_args_number(const struct pb_cli_args *args, enum pb_cli_option option, uint64_t max,
                        uint64_t otherwise, uint64_t *ret_value, struct pb_error *err) PB_MUST_CHECK;
+/* "-f, --follow", "--tail N"; and what it does, in the reader's language. */
+void pb_cli_option_usage(enum pb_cli_option option, struct pb_buf *buf);
+const char *pb_cli_option_help(enum pb_cli_option option);
 /* One line per option, for help. */
 void pb_cli_args_help(unsigned allowed, struct pb_buf *buf);
 

@@ -67,6 +67,8 @@ const struct pb_cli_command PB_CLI_COMMANDS[] = {
      "the machines that run projects", "ノードを一覧します"},
     {"version", NULL, "", 0, 0, 0, pb_poppo_version, "version of this command",
      "このコマンドのバージョンを表示します"},
+    {"man", NULL, "", 0, 0, 0, pb_poppo_man, "the manual, as a page for man(1)",
+     "マニュアルを man(1) の形式で出力します"},
     {"help", NULL, "[COMMAND]", 0, 1, 0, pb_poppo_help, "this, or more about one command",
      "使い方を表示します"},
     {NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
@@ -111,7 +113,7 @@ const struct pb_cli_command *pb_cli_command_find(const char *const *argv, size_t
     return NULL;
 }
 
-static void put_usage(struct pb_buf *buf, const struct pb_cli_command *row)
+void pb_cli_command_usage(const struct pb_cli_command *row, struct pb_buf *buf)
 {
     pb_buf_format(buf, "poppo %s", row->noun);
     if (row->verb)
@@ -128,7 +130,7 @@ int pb_cli_command_check(const struct pb_cli_command *command, const struct pb_c
     if (args->word_count >= command->min_words && args->word_count <= command->max_words)
         return 0;
     pb_buf_init(&usage, 256);
-    put_usage(&usage, command);
+    pb_cli_command_usage(command, &usage);
     (void)(args->word_count < command->min_words
                ? fail_usage(err, "something is missing; it is",
                             "引数が足りません:", pb_buf_string(&usage))
@@ -146,7 +148,7 @@ static void put_overview(struct pb_buf *buf)
         struct pb_buf left;
 
         pb_buf_init(&left, 256);
-        put_usage(&left, row);
+        pb_cli_command_usage(row, &left);
         pb_buf_format(buf, "  %-36s  %s\n", pb_buf_string(&left), pb_say(row->en, row->ja));
         pb_buf_release(&left);
     }
@@ -169,7 +171,7 @@ int pb_cli_help(const char *noun, struct pb_buf *buf, struct pb_error *err)
     for (const struct pb_cli_command *row = first; row->noun; row++) {
         if (strcmp(row->noun, noun) != 0)
             continue;
-        put_usage(buf, row);
+        pb_cli_command_usage(row, buf);
         pb_buf_format(buf, "\n  %s\n", pb_say(row->en, row->ja));
         pb_cli_args_help(row->options, buf);
         pb_buf_char(buf, '\n');

@@ -49,6 +49,8 @@ const struct pb_cli_command *pb_cli_command_find(const char *const *argv, size_t
                                                  struct pb_error *err) PB_MUST_CHECK;
 int pb_cli_command_check(const struct pb_cli_command *command, const struct pb_cli_args *args,
                          struct pb_error *err) PB_MUST_CHECK;
+/* "poppo logs EXECUTION" */
+void pb_cli_command_usage(const struct pb_cli_command *row, struct pb_buf *buf);
 /* All commands, or those of one noun with their options. */
 int pb_cli_help(const char *noun, struct pb_buf *buf, struct pb_error *err) PB_MUST_CHECK;
 
@@ -92,6 +94,7 @@ int pb_poppo_schedules_run(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_schedules_switch(struct pb_cli *cli, struct pb_error *err); /* on, off: the verb */
 int pb_poppo_nodes_list(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_version(struct pb_cli *cli, struct pb_error *err);
+int pb_poppo_man(struct pb_cli *cli, struct pb_error *err);
 int pb_poppo_help(struct pb_cli *cli, struct pb_error *err);
 
 /* Shared by the commands about executions. */

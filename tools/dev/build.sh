@@ -62,7 +62,7 @@ build_all()
 # Puts everything an installation needs into PREFIX, which every user may read.
 build_stage()
 {
-    local prefix=$1 claude
+    local prefix=$1 claude language man
     mkdir -p "$prefix"/{bin,lib/claude,share/poppo-builder}
     chmod 755 "$prefix" "$prefix"/{bin,lib,lib/claude,share,share/poppo-builder}
     for program in "$work"/build/release/platform/{server/poppo-platform,agent/poppo-*,cli/poppo}; do
@@ -73,6 +73,11 @@ build_stage()
     chmod -R a+rX "$prefix/share/poppo-builder/web.new"
     rm -rf "$prefix/share/poppo-builder/web"
     mv "$prefix/share/poppo-builder/web.new" "$prefix/share/poppo-builder/web"
+    for language in C ja; do
+        man=$prefix/share/man/${language#C}/man1
+        mkdir -p "$man"
+        LC_ALL=$language "$prefix/bin/poppo" man >"$man/poppo.1"
+    done
     claude=$work/claude/node_modules/claude-$(node_arch)/claude
     stage_file "$claude" "$prefix/lib/claude/claude"
 }

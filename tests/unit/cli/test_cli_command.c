@@ -1,6 +1,8 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli_command.h"
+#include "cli/cli_words.h"
 #include "pb_test.h"
 
 static const struct pb_cli_command *find(size_t count, const char *one, const char *two,
@@ -78,6 +80,34 @@ TEST(help_names_every_command)
     pb_buf_release(&text);
 }
 
+TEST(the_manual_is_well_formed_in_both_languages)
+{
+    static const char *const LANGUAGES[] = {"C", "ja_JP.UTF-8"};
+
+    for (size_t i = 0; i < COUNT(LANGUAGES); i++) {
+        struct pb_error err = {0};
+        struct pb_cli cli = {0};
+        char *text = NULL;
+        size_t len = 0;
+
+        assert_int_equal(setenv("LC_ALL", LANGUAGES[i], 1), 0);
+        pb_cli_words_init();
+        cli.out = open_memstream(&text, &len);
+        assert_non_null(cli.out);
+        assert_ok(pb_poppo_man(&cli, &err), &err);
+        assert_int_equal(fclose(cli.out), 0);
+        assert_int_equal(strncmp(text, ".TH POPPO 1 ", 12), 0);
+        for (const struct pb_cli_command *row = PB_CLI_COMMANDS; row->noun; row++)
+            assert_non_null(strstr(text, row->noun));
+        assert_non_null(strstr(text, "\\-n, \\-\\-limit N\n"));
+        assert_non_null(strstr(text, "\n.B 3\n"));
+        assert_null(strstr(text, "\n\n"));
+        free(text);
+    }
+    assert_int_equal(setenv("LC_ALL", "C", 1), 0);
+    pb_cli_words_init();
+}
+
 TEST(pairs_line_up_and_empty_ones_are_left_out)
 {
     struct pb_buf text;
@@ -102,6 +132,7 @@ int main(void)
         cmocka_unit_test(what_there_is_not_is_refused),
         cmocka_unit_test(words_are_counted),
         cmocka_unit_test(help_names_every_command),
+        cmocka_unit_test(the_manual_is_well_formed_in_both_languages),
         cmocka_unit_test(pairs_line_up_and_empty_ones_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
