@@ -15,12 +15,33 @@ export interface ExecutionFilter {
   limit?: number
 }
 
+/** The server looks at some thousand executions for each request of a search. */
+const searchSteps = 20
+const pageSize = 50
+
 const path = (id: string) => `/api/executions/${encodeURIComponent(id)}`
 
 export const executionsApi = api.injectEndpoints({
   endpoints: (build) => ({
     listExecutions: build.query<ExecutionPage, ExecutionFilter>({
-      query: (params) => ({ url: '/api/executions', params: { ...params } }),
+      /** A search goes on until its page is full, and only then, or after so many steps, shows it. */
+      queryFn: async (params, _api, _options, fetch) => {
+        const wanted = params.limit ?? pageSize
+        const items: Execution[] = []
+        let cursor: string | null | undefined = params.cursor
+        for (let step = 1; ; step++) {
+          const answer = await fetch({
+            url: '/api/executions',
+            params: { ...params, cursor, limit: wanted - items.length },
+          })
+          if (answer.error) return { error: answer.error }
+          const page = answer.data as ExecutionPage
+          items.push(...page.items)
+          cursor = page.next_cursor
+          if (!params.q || !cursor || items.length >= wanted || step === searchSteps)
+            return { data: { ...page, items } }
+        }
+      },
       providesTags: ['ExecutionList'],
     }),
     getExecution: build.query<Execution, string>({

@@ -1,6 +1,7 @@
 import { screen, waitFor } from '@testing-library/react'
+import { HttpResponse, http } from 'msw'
 import { describe, expect, it } from 'vitest'
-import { standIn } from '../../../test/msw/server'
+import { server, standIn } from '../../../test/msw/server'
 import { renderApp } from '../../../test/render'
 
 describe('executions', () => {
@@ -31,6 +32,42 @@ describe('executions', () => {
     await waitFor(() =>
       expect(screen.queryByText('クラッシュレポートを Sentry に送る')).not.toBeInTheDocument(),
     )
+  })
+
+  describe('when searched', () => {
+    /** A server that looks at one execution for each request: `pages` of them, the last has the hit. */
+    const searching = (pages: number) => {
+      const hit = standIn().world.executions[0]
+      const asked: string[] = []
+      server.use(
+        http.get('*/api/executions', ({ request }) => {
+          const query = new URL(request.url).searchParams
+          const at = Number(query.get('cursor') ?? 0)
+          asked.push(query.get('q') ?? '')
+          const last = at + 1 >= pages
+          return HttpResponse.json({
+            items: last ? [hit] : [],
+            next_cursor: last ? null : String(at + 1),
+          })
+        }),
+      )
+      return { hit, asked }
+    }
+
+    it('go on until they are found', async () => {
+      const { hit, asked } = searching(7)
+      renderApp('/executions?q=needle')
+      await screen.findByRole('link', { name: hit?.title })
+      expect(asked).toEqual(Array(7).fill('needle'))
+    })
+
+    it('stop after a while and say how to go on', async () => {
+      const { hit, asked } = searching(25)
+      const { user } = renderApp('/executions?q=needle')
+      await user.click(await screen.findByRole('button', { name: 'さらに古い実行を検索' }))
+      await screen.findByRole('link', { name: hit?.title })
+      expect(asked).toHaveLength(25)
+    })
   })
 
   it('never link to what is no web address', async () => {

@@ -146,7 +146,17 @@ export default function ExecutionsPage() {
             items={list.data?.items}
             loading={list.isLoading}
             empty={
-              filtered ? (
+              q && pager.older ? (
+                <Empty
+                  icon={<SearchX size={36} />}
+                  title={t('executions.none_so_far')}
+                  action={
+                    <button type="button" className="btn" onClick={pager.older}>
+                      {t('executions.search_on')}
+                    </button>
+                  }
+                />
+              ) : filtered ? (
                 <Empty
                   icon={<SearchX size={36} />}
                   title={t('filter.none')}
