@@ -85,6 +85,7 @@ class Server:
         self.nodes = []
         self.browsers = []
         self.tls = None
+        self.environment = {}
         self.settings = {
             "listen": "127.0.0.1:0", "data_dir": self.folder / "data", "key_file": self.folder / "keys/master.key",
             "run_dir": self.folder / "run", "min_poll_interval": "200ms", "github_api_url": "http://127.0.0.1:1",
@@ -103,7 +104,7 @@ class Server:
         log = open(self.log_path, "ab")
         identity = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
         self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/",
-                                        env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}, **identity)
+                                        env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment}, **identity)
         log.close()
         return mark
 
@@ -309,6 +310,14 @@ class Socket:
             words.close()
             raise RuntimeError("the connection has ended") from None
 
+    def flood(self, messages):
+        """Sends without waiting for anything, and without the work of masking: it is done with zeros."""
+        for message in messages:
+            size = len(message)
+            head = struct.pack(">B", 0x80 | size) if size < 126 else struct.pack(">BH", 0x80 | 126, size) if size < 65536 else struct.pack(">BQ", 0x80 | 127, size)
+            frame = b"\x82" + head + bytes(4) + message
+            self.loop.call_soon_threadsafe(self.ws.transport.write, frame)
+
     def close(self):
         self._end(lambda: self.loop.create_task(self.ws.close()))
 
@@ -325,6 +334,11 @@ class Socket:
         assert not self.thread.is_alive(), "the connection does not end"
 
 
+def message(name, body=None, project="", blob=b""):
+    text = json.dumps(body or {}).encode()
+    return struct.pack(">cBHI", b"P", TYPES[name], len(project), len(text)) + project.encode() + text + blob
+
+
 class FakeNode:
     """Speaks the node's half of the protocol; keeps every message it got."""
 
@@ -334,9 +348,7 @@ class FakeNode:
         self.seen = []
 
     def send(self, name, body=None, project="", blob=b""):
-        text = json.dumps(body or {}).encode()
-        head = struct.pack(">cBHI", b"P", TYPES[name], len(project), len(text))
-        self.socket.send(head + project.encode() + text + blob)
+        self.socket.send(message(name, body, project, blob))
 
     def next(self, timeout=10):
         frame = self.socket.inbox.get(timeout=timeout)
@@ -391,8 +403,7 @@ class FakeNode:
         self.send("attempt_state", {**ref(start), "state": state, "detail": "", "session_id": None, **more}, project)
 
     def lines(self, start, first, *texts, project="app", stream="o"):
-        blob = "".join(f"{1000 + i} {stream} {text}\n" for i, text in enumerate(texts)).encode()
-        self.send("log_chunk", {**ref(start), "seq": first, "count": len(texts)}, project, blob)
+        self.socket.send(log_chunk(start, first, *texts, project=project, stream=stream))
 
     def result(self, start, outcome="succeeded", project="app", **more):
         self.send("attempt_result", {
@@ -405,6 +416,11 @@ class FakeNode:
 
     def abort(self):
         self.socket.abort()
+
+
+def log_chunk(start, first, *texts, project="app", stream="o"):
+    blob = "".join(f"{1000 + i} {stream} {text}\n" for i, text in enumerate(texts)).encode()
+    return message("log_chunk", {**ref(start), "seq": first, "count": len(texts)}, project, blob)
 
 
 def ref(start):

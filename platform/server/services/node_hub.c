@@ -73,6 +73,8 @@ struct pb_node_hub *pb_node_hub_open(struct pb_platform *platform, struct pb_err
         return NULL;
     }
     hub->platform = platform;
+    hub->stalled_last = &hub->stalled;
+    (void)pthread_mutex_init(&hub->lines_lock, NULL);
     (void)pthread_mutex_init(&hub->lock, NULL);
     (void)pthread_condattr_init(&steady);
     (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
@@ -114,6 +116,7 @@ void pb_node_hub_finish(struct pb_node_hub *hub)
 {
     if (!hub)
         return;
+    pb_lines_finish(hub);
     pb_pool_free(hub->pool);
     hub->pool = NULL;
 }
@@ -139,6 +142,7 @@ void pb_node_hub_close(struct pb_node_hub *hub)
     pb_pending_free(hub);
     (void)pthread_cond_destroy(&hub->answered);
     (void)pthread_mutex_destroy(&hub->lock);
+    (void)pthread_mutex_destroy(&hub->lines_lock);
     free(hub);
 }
 

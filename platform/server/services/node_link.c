@@ -246,20 +246,38 @@ static bool is_overtaken(struct lane *lane, const struct frame *frame)
 }
 
 /* A message that cannot be handled ends the link: the node connects again and repeats what it did not
- * get answered. */
-static void handle(struct lane *lane, struct frame *frame)
+ * get answered. False: later. */
+static bool handle(struct lane *lane, struct frame *frame)
 {
     struct link *link = lane->link;
     struct pb_error err;
     char reason[120];
+    int r = read_frame(frame, &err);
 
-    if (read_frame(frame, &err) == 0 &&
-        (is_overtaken(lane, frame) || pb_node_message(link, lane, &frame->message, &err) == 0))
-        return;
-    pb_log_fail(PB_LOG_WARN, "node_hub", &err, "node=%s project=%s message=%s, closing the link",
-                link->node_id, lane->project, pb_message_name(frame->message.head.type));
-    (void)snprintf(reason, sizeof(reason), "%.100s", err.message);
-    pb_link_close(link, close_code(&err), reason);
+    if (r == 0 && !is_overtaken(lane, frame))
+        r = pb_node_message(link, lane, &frame->message, &err);
+    if (r < 0) {
+        pb_log_fail(PB_LOG_WARN, "node_hub", &err,
+                    "node=%s project=%s message=%s, closing the link", link->node_id, lane->project,
+                    pb_message_name(frame->message.head.type));
+        (void)snprintf(reason, sizeof(reason), "%.100s", err.message);
+        pb_link_close(link, close_code(&err), reason);
+    }
+    return r != PB_NODE_LATER;
+}
+
+/* It is the lane's next one again. */
+static void put_back(struct lane *lane, struct frame *frame)
+{
+    struct link *link = lane->link;
+
+    (void)pthread_mutex_lock(&link->lock);
+    frame->next = lane->first;
+    if (!frame->next)
+        lane->last = &frame->next;
+    lane->first = frame;
+    link->queued += frame->len;
+    (void)pthread_mutex_unlock(&link->lock);
 }
 
 static bool is_closed(struct link *link)
@@ -272,29 +290,45 @@ static bool is_closed(struct link *link)
     return closed;
 }
 
-static void run_lane(void *arg)
+void pb_lane_give_up(struct lane *lane)
+{
+    struct link *link = lane->link;
+
+    pb_link_close(link, CLOSE_LATER, "busy");
+    (void)pthread_mutex_lock(&link->lock);
+    lane->is_running = false;
+    (void)pthread_mutex_unlock(&link->lock);
+    pb_link_unref(link);
+}
+
+/* What comes next in the lane; false when there is nothing, or it has to wait. */
+static bool run_one(struct lane *lane)
+{
+    struct link *link = lane->link;
+    struct frame *frame = next_frame(lane);
+
+    if (!frame) {
+        pb_link_unref(link);
+        return false;
+    }
+    if (!is_closed(link) && !handle(lane, frame)) {
+        put_back(lane, frame);
+        return !pb_lines_stall(lane);
+    }
+    free_frame(frame);
+    pb_lines_settle(lane);
+    return true;
+}
+
+void pb_lane_run(void *arg)
 {
     struct lane *lane = arg;
-    struct link *link = lane->link;
-    struct frame *frame;
 
-    for (int turn = 0; turn < LANE_TURN; turn++) {
-        frame = next_frame(lane);
-        if (!frame) {
-            pb_link_unref(link);
+    for (int turn = 0; turn < LANE_TURN; turn++)
+        if (!run_one(lane))
             return;
-        }
-        if (!is_closed(link))
-            handle(lane, frame);
-        free_frame(frame);
-    }
-    if (!pb_pool_submit(link->hub->pool, run_lane, lane)) {
-        pb_link_close(link, CLOSE_LATER, "busy");
-        (void)pthread_mutex_lock(&link->lock);
-        lane->is_running = false;
-        (void)pthread_mutex_unlock(&link->lock);
-        pb_link_unref(link);
-    }
+    if (!pb_pool_submit(lane->link->hub->pool, pb_lane_run, lane))
+        pb_lane_give_up(lane);
 }
 
 /* Queues a frame; false when it cannot be. */
@@ -328,7 +362,7 @@ static bool enqueue(struct link *link, const char *project, const void *data, si
     if (!start)
         return true;
     pb_link_ref(link);
-    if (pb_pool_submit(link->hub->pool, run_lane, lane))
+    if (pb_pool_submit(link->hub->pool, pb_lane_run, lane))
         return true;
     pb_link_unref(link);
     return false;

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "model/limits.h"
 #include "server/services/env_control.h"
-#include "server/services/log_hub.h"
 #include "server/services/node_private.h"
 #include "server/services/platform.h"
 #include "server/services/vault.h"
@@ -35,7 +34,6 @@ static void send_credential(const struct about *about, const char *username, con
 
 enum { NO_CLAIM, HAS_CLAIM };
 enum { SESSION_ID_MAX = 100, REQUEST_ID_MAX = 100 };
-#define COUNT_MAX ((int64_t)1000000000000) /* sums of them must not overflow */
 
 static const struct {
     enum pb_message_type type;
@@ -59,7 +57,7 @@ static const struct {
 /* An attempt that is not the present one, or unknown: its node is to drop it, and all is well. */
 static int settle(const struct about *about, int r, struct pb_error *err)
 {
-    if (r == 0 || (err->code != PB_ERROR_NOT_FOUND && err->code != PB_ERROR_CONFLICT))
+    if (r >= 0 || (err->code != PB_ERROR_NOT_FOUND && err->code != PB_ERROR_CONFLICT))
         return r;
     pb_log_debug("node_hub", "execution=%s attempt=%lld discarded: %s", about->claim.execution,
                  (long long)about->claim.attempt, err->message);
@@ -323,93 +321,9 @@ static int on_result(const struct about *about, struct pb_error *err)
 
 /* --- log lines ----------------------------------------------------------------------------------------------- */
 
-struct log_ack {
-    struct link *link;
-    char project_id[ID_TEXT];
-    char execution[32];
-    int64_t attempt;
-};
-
-static void send_log_ack(const struct log_ack *ack, int64_t next)
-{
-    struct pb_message_builder b;
-    struct pb_buf frame;
-
-    pb_buf_init(&frame, 4096);
-    pb_message_begin(&b, &frame, PB_MESSAGE_LOG_ACK, ack->project_id);
-    pb_json_put_text(&b.json, "execution", ack->execution);
-    pb_json_put_int(&b.json, "attempt", ack->attempt);
-    pb_json_put_int(&b.json, "seq", next);
-    pb_message_end(&b, NULL, 0);
-    (void)pb_link_send(ack->link, &frame);
-    pb_buf_release(&frame);
-}
-
-/* On the log writer's thread. A gap is answered with where to go on; what failed otherwise is not
- * answered, and the link ends so that the runner sends it again. */
-static void acked(void *arg, int64_t next, const struct pb_error *err)
-{
-    struct log_ack *ack = arg;
-
-    if (!err || strcmp(err->reason, "gap") == 0) {
-        send_log_ack(ack, next);
-    } else {
-        pb_log_fail(PB_LOG_WARN, "node_hub", err, "execution=%s log lines not stored",
-                    ack->execution);
-        pb_link_close(ack->link, 1013, "log lines cannot be stored now");
-    }
-    pb_link_unref(ack->link);
-    free(ack);
-}
-
-/* Lines come often: a claim that was good a moment ago is taken for good. */
-static int check_claim(const struct about *about, struct pb_error *err)
-{
-    struct lane *lane = about->lane;
-    const struct pb_attempt_claim *claim = &about->claim;
-    int64_t now = pb_clock_steady_ms();
-
-    if (lane->claim_until > now && lane->claim_attempt == claim->attempt &&
-        lane->claim_fence == claim->fence && strcmp(lane->claim_execution, claim->execution) == 0)
-        return 0;
-    if (pb_execution_may_log(about->link->hub->platform, claim, err) < 0)
-        return -1;
-    (void)snprintf(lane->claim_execution, sizeof(lane->claim_execution), "%s", claim->execution);
-    lane->claim_attempt = claim->attempt;
-    lane->claim_fence = claim->fence;
-    lane->claim_until = now + TRUST_MS;
-    return 0;
-}
-
 static int on_log_chunk(const struct about *about, struct pb_error *err)
 {
-    struct log_ack *ack;
-    int64_t count, seq;
-
-    if (pb_json_need_int(about->body, "seq", &seq, err) < 0 ||
-        pb_json_need_int(about->body, "count", &count, err) < 0)
-        return -1;
-    if (seq < 0 || seq > COUNT_MAX || count < 1 || count > PB_LIMIT_LOG_CHUNK)
-        return pb_fail(err, PB_ERROR_INVALID, "log_chunk with seq %lld and count %lld",
-                       (long long)seq, (long long)count);
-    if (check_claim(about, err) < 0)
-        return -1;
-    ack = calloc(1, sizeof(*ack));
-    if (!ack)
-        return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    ack->link = about->link;
-    ack->attempt = about->claim.attempt;
-    (void)snprintf(ack->project_id, sizeof(ack->project_id), "%s", about->project_id);
-    (void)snprintf(ack->execution, sizeof(ack->execution), "%s", about->claim.execution);
-    pb_link_ref(about->link);
-    if (pb_log_hub_chunk(about->link->hub->platform->log_hub, about->claim.execution,
-                         about->claim.attempt, seq, about->message->head.blob,
-                         about->message->head.blob_len, count, acked, ack, err) < 0) {
-        pb_link_unref(about->link);
-        free(ack);
-        return -1;
-    }
-    return 0;
+    return pb_node_on_log_chunk(about->lane, about->message, &about->claim, err);
 }
 
 /* --- credentials ----------------------------------------------------------------------------------------------- */

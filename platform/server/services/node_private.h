@@ -1,6 +1,6 @@
 /* What the files of the node hub share: node_hub.c (life), node_link.c (one connection),
- * node_messages.c (what nodes say), node_wishes.c (what should run where), node_assign.c (work),
- * node_pending.c (work nobody has accepted yet). */
+ * node_messages.c (what nodes say), node_lines.c (log lines), node_wishes.c (what should run where), node_assign.c
+ * (work), node_pending.c (work nobody has accepted yet). */
 #ifndef PB_SERVER_SERVICES_NODE_PRIVATE_H
 #define PB_SERVER_SERVICES_NODE_PRIVATE_H
 
@@ -29,6 +29,7 @@ enum {
     TRUST_MS = 1000,      /* what was so a moment ago is taken to be so still */
     REFUSALS_LOGGED = 20, /* of one link */
 };
+#define COUNT_MAX ((int64_t)1000000000000) /* of what nodes count: sums must not overflow */
 
 /* A frame between the loop and a pool thread. */
 struct frame {
@@ -51,6 +52,9 @@ struct lane {
     int64_t ours_until;
     char claim_execution[32];
     int64_t claim_attempt, claim_fence, claim_until;
+    size_t wanted;             /* room for its next log chunk */
+    size_t granted;            /* set aside for it; given while it stalls, under hub->lines_lock */
+    struct lane *next_stalled; /* guarded by hub->lines_lock */
 };
 
 struct link {
@@ -59,7 +63,8 @@ struct link {
     struct pb_node_hub *hub;
     struct pb_websocket *ws; /* our reference */
     char node_id[ID_TEXT];
-    pthread_mutex_t lock; /* guards what follows */
+    atomic_bool has_failed_lines; /* said in the log */
+    pthread_mutex_t lock;         /* guards what follows */
     struct lane *lanes[LANES];
     size_t lane_count;
     size_t queued;
@@ -112,7 +117,13 @@ struct log_request {
 
 struct pb_node_hub {
     struct pb_platform *platform;
-    struct pb_pool *pool; /* node messages */
+    struct pb_pool *pool;       /* node messages */
+    pthread_mutex_t lines_lock; /* guards these */
+    size_t
+        lines_waiting; /* bytes of log lines the log store has not answered, or that are set aside */
+    struct lane *stalled,
+        **stalled_last;   /* lanes whose next chunk has no room; each holds its link */
+    bool is_finished;     /* the pool goes: no lane runs any more */
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t answered;
     bool is_stopping;
@@ -133,6 +144,10 @@ extern const struct pb_websocket_events PB_LINK_EVENTS;
 struct link *pb_link_new(struct pb_node_hub *hub, const char *node_id);
 void pb_link_ref(struct link *link);
 void pb_link_unref(struct link *link);
+/* Handles what waits in a lane, on a pool thread; holds the link. */
+void pb_lane_run(void *lane);
+/* A lane that cannot be run: closes the link, and lets go of it. */
+void pb_lane_give_up(struct lane *lane);
 /* Sends one whole frame; a link that cannot take it is closed. */
 bool pb_link_send(struct link *link, const struct pb_buf *frame);
 void pb_link_close(struct link *link, int code, const char *reason);
@@ -151,11 +166,25 @@ struct agent *pb_hub_agent(struct pb_node_hub *hub, const char *project_id, bool
 
 /* --- node_messages.c -------------------------------------------------------------------------------------- */
 
-/* On a pool thread. A failure closes the link. */
+enum { PB_NODE_LATER = 1 };
+/* On a pool thread. A failure closes the link; PB_NODE_LATER: the same message is to be tried again. */
 int pb_node_message(struct link *link, struct lane *lane, const struct pb_message *message,
                     struct pb_error *err) PB_MUST_CHECK;
 /* Does the later message say all that the earlier one of the same lane says? */
 bool pb_node_overtakes(const struct pb_message *later, const struct pb_message *earlier);
+
+/* --- node_lines.c ----------------------------------------------------------------------------------------- */
+
+/* As pb_node_message(). */
+int pb_node_on_log_chunk(struct lane *lane, const struct pb_message *message,
+                         const struct pb_attempt_claim *claim, struct pb_error *err) PB_MUST_CHECK;
+/* After PB_NODE_LATER, with the message back in its place: true when the lane is run again later; false when it
+ * can go on at once. */
+bool pb_lines_stall(struct lane *lane) PB_MUST_CHECK;
+/* After a message: what was set aside for it and not taken is free again. */
+void pb_lines_settle(struct lane *lane);
+/* Before the pool goes: stalled lanes end. */
+void pb_lines_finish(struct pb_node_hub *hub);
 
 /* --- node_hello.c ----------------------------------------------------------------------------------------- */
 
