@@ -79,6 +79,15 @@ def test_a_command_runs_as_the_task_user_in_its_workspace(platform, node, projec
     assert (result["outcome"], result["kind"], result["exit_code"]) == ("failed", "cli_crashed", 3)
 
 
+def test_a_line_of_100_mb_nul_bytes_and_what_is_no_text_reach_the_log_as_text(platform, node, project):
+    script = "head -c 100000000 /dev/zero | tr '\\0' x; echo; printf 'a\\000b\\377c\\n'; echo end"
+    attempt = platform.start(project, driver="command", command=["/bin/sh", "-c", script])
+    assert platform.wait_result(attempt)["outcome"] == "succeeded"
+    long, odd, last = attempt.texts()
+    assert long.startswith("x" * 16000) and len(long) < 17000 and not long.endswith("x")
+    assert (odd, last) == ("ab\ufffdc", "end")  # a NUL shows nothing
+
+
 def test_what_is_temporary_is_the_attempt_s_own_and_goes_with_it(platform, node, project):
     script = "mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/c; chmod 0 $TMPDIR/a; echo $TMPDIR; exec sleep 300"
     both = [platform.start(project, item=item, driver="command", command=["/bin/sh", "-c", script]) for item in ("issue-1", "issue-2")]

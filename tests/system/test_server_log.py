@@ -6,7 +6,7 @@ import re
 import pytest
 
 from rig import until
-from server_rig import Server, ref
+from server_rig import Server, message, ref
 
 TEXTS = ["I will build it.", "\x1b[32mcc\x1b[0m -c a.c", "ERROR: a.c: no such file", "日本語も書ける", *[f"line {n}" for n in range(1000)]]
 
@@ -41,6 +41,12 @@ def filled(**settings):
         yield server, node
     finally:
         server.remove()
+
+
+def peak(server):
+    """The most memory the server ever had."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
 
 
 def files(server, id, suffix):
@@ -274,6 +280,31 @@ def test_below_the_floor_lines_wait_and_everything_else_goes_on():
         node.runner(attempts=[{**ref(start), "state": "running", "next_line": 4 + len(TEXTS), "finished": False}])
         node.lines(start, 4 + len(TEXTS), "waits no more")
         node.expect("log_ack", seq=5 + len(TEXTS))
+
+
+@pytest.mark.parametrize("line, code, words", [
+    (b"1 o a\0b\n", 1008, "UTF-8 without NUL"), (b"1 o \xff\n", 1008, "UTF-8 without NUL"), (b"1 o \xed\xa0\x80\n", 1008, "UTF-8 without NUL"),
+    (b"1 o " + b"x" * 20_000 + b"\n", 1008, "not a log line"), (b"1 o " + b"x" * 100_000_000 + b"\n", 1009, "")], ids=["nul", "not utf8", "surrogate", "20 KB", "100 MB"])
+def test_lines_no_runner_sends_end_the_link_and_leave_the_log_as_it_was(server, line, code, words):
+    server.project()
+    node = server.node()
+    node.hello()
+    node.runner()
+    run = server.run()
+    start = node.take()
+    node.lines(start, 0, "before")
+    node.expect("log_ack", seq=1)
+    memory = peak(server)
+    node.socket.flood([message("log_chunk", {**ref(start), "seq": 1, "count": 1}, "app", line)])
+    got, said = node.expect_closed()
+    assert got == code and words in said
+    assert peak(server) - memory < 16_000_000
+    node = server.node()
+    node.hello(projects=["app"])
+    node.runner(attempts=[{**ref(start), "state": "running", "next_line": 1, "finished": False}])
+    node.lines(start, 1, "after")
+    node.expect("log_ack", seq=2)
+    assert server.lines(run["id"])[-2:] == ["before", "after"]
 
 
 # -- in the database ------------------------------------------------------
