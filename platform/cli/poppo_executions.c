@@ -8,72 +8,10 @@
 #include "cli/cli_list.h"
 #include "cli/cli_prose.h"
 #include "cli/cli_words.h"
-#include "model/limits.h"
 
 enum { PATH_BYTES = 4096, OUTPUT_MAX = 4 << 20, ULID_LEN = 26 };
 
 /* --- which one: PROJECT#NUMBER ---------------------------------------------------------------- */
-
-static int page_path(struct pb_buf *path, const char *project, const char *cursor,
-                     struct pb_error *err)
-{
-    pb_buf_format(path, "/api/executions?limit=%d&project=", PB_LIMIT_PAGE);
-    pb_cli_put_encoded(path, project);
-    if (cursor) {
-        pb_buf_text(path, "&cursor=");
-        pb_cli_put_encoded(path, cursor);
-    }
-    return pb_buf_failed(path) ? pb_cli_fail_too_long(err) : 0;
-}
-
-enum look { LOOK_FAILED = -1, LOOK_ON, LOOK_FOUND, LOOK_NONE };
-
-/* Numbers count up and the list begins with the newest, so a smaller number means: there is none. */
-static enum look look_at_page(const struct pb_json *page, int64_t number, struct pb_arena *arena,
-                              const char **ret_id, struct pb_error *err)
-{
-    const struct pb_json *items = pb_json_get(page, "items");
-
-    for (size_t i = 0; i < pb_json_count(items); i++) {
-        const struct pb_json *item = pb_json_at(items, i);
-        int64_t its = pb_json_int(item, "number", 0);
-
-        if (its < number)
-            return LOOK_NONE;
-        if (its == number) {
-            *ret_id = pb_arena_text(arena, pb_json_text(item, "id", ""));
-            return *ret_id ? LOOK_FOUND : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-        }
-    }
-    return pb_json_text(page, "next_cursor", NULL) ? LOOK_ON : LOOK_NONE;
-}
-
-static enum look look(struct pb_cli *cli, const char *project, int64_t number, const char **cursor,
-                      const char **ret_id, struct pb_error *err)
-{
-    enum look found = LOOK_FAILED;
-    struct pb_http_answer answer;
-    struct pb_json *page = NULL;
-    struct pb_arena arena; /* of one page: they would add up */
-    struct pb_buf path;
-
-    pb_arena_init(&arena, 16 << 20);
-    pb_buf_init(&path, PATH_BYTES);
-    if (page_path(&path, project, *cursor, err) == 0 &&
-        pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &arena, &answer, err) == 0)
-        page = pb_cli_api_json(&answer, err);
-    if (page)
-        found = look_at_page(page, number, &cli->arena, ret_id, err);
-    if (found == LOOK_ON) {
-        *cursor = pb_arena_text(&cli->arena, pb_json_text(page, "next_cursor", NULL));
-        if (!*cursor)
-            found = pb_fail(err, PB_ERROR_LIMITED, "out of memory");
-    }
-    pb_json_free(page);
-    pb_buf_release(&path);
-    pb_arena_release(&arena);
-    return found;
-}
 
 /* Is it the project that is missing, or the execution in it? */
 static int fail_none(struct pb_cli *cli, const char *project, int64_t number, struct pb_error *err)
@@ -102,14 +40,30 @@ static int fail_none(struct pb_cli *cli, const char *project, int64_t number, st
 static int find_by_number(struct pb_cli *cli, const char *project, int64_t number,
                           const char **ret_id, struct pb_error *err)
 {
-    enum look found = LOOK_ON;
-    const char *cursor = NULL;
+    struct pb_http_answer answer;
+    struct pb_json *page = NULL;
+    struct pb_buf path;
+    const char *id;
+    int r = -1;
 
-    while (found == LOOK_ON)
-        found = look(cli, project, number, &cursor, ret_id, err);
-    if (found == LOOK_NONE)
-        return fail_none(cli, project, number, err);
-    return found == LOOK_FOUND ? 0 : pb_fail_in(err, "%s#%lld", project, (long long)number);
+    pb_buf_init(&path, PATH_BYTES);
+    pb_buf_format(&path, "/api/executions?limit=1&number=%lld&project=", (long long)number);
+    pb_cli_put_encoded(&path, project);
+    if (pb_buf_failed(&path))
+        r = pb_cli_fail_too_long(err);
+    else if (pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &cli->arena, &answer,
+                             err) == 0)
+        page = pb_cli_api_json(&answer, err);
+    id = pb_json_text(pb_json_at(pb_json_get(page, "items"), 0), "id", NULL);
+    if (id) {
+        *ret_id = pb_arena_text(&cli->arena, id);
+        r = *ret_id ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    } else if (page) {
+        r = fail_none(cli, project, number, err);
+    }
+    pb_json_free(page);
+    pb_buf_release(&path);
+    return r;
 }
 
 int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret_id,
@@ -123,7 +77,7 @@ int pb_poppo_execution_id(struct pb_cli *cli, const char *word, const char **ret
         *ret_id = word;
         return 0;
     }
-    if (!hash || hash == word || !pb_parse_u64(hash + 1, INT64_MAX, &number))
+    if (!hash || hash == word || !pb_parse_u64(hash + 1, INT64_MAX, &number) || number == 0)
         return pb_fail_reason(err, PB_ERROR_INVALID, "usage",
                               pb_say("'%s' is no execution: write PROJECT#NUMBER or an id",
                                      "'%s' は実行ではありません。PROJECT#番号 または ID を指定"

@@ -67,6 +67,21 @@ def test_urgency_that_means_nothing_is_refused(server, body):
         assert answer.status == 400 and answer.json["errors"][0]["field"] == next(iter(body)), answer
 
 
+@pytest.mark.usefixtures("node")
+def test_an_execution_is_found_by_its_number(server):
+    server.project("other")
+    made = [server.run() for _ in range(3)]
+    server.run("other")
+    path = "/api/executions?project=app&number=2"
+    assert [e["id"] for e in server.ok("GET", path)["items"]] == [made[1]["id"]]
+    assert [e["number"] for e in server.ok("GET", f"{path}&q=do&status=queued,assigned")["items"]] == [2]
+    assert server.ok("GET", f"{path}&status=failed")["items"] == []
+    assert server.ok("GET", "/api/executions?project=app&number=4")["items"] == []
+    assert len(server.ok("GET", "/api/executions?number=1")["items"]) == 2
+    for wrong in ("0", "-1", "two", "1e3"):
+        assert server.api("GET", f"/api/executions?number={wrong}").json["field"] == "number"
+
+
 # -- pauses ------------------------------------------------------------------
 
 

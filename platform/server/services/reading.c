@@ -115,6 +115,7 @@ int pb_read_executions(struct pb_platform *platform, const struct pb_page_wish *
     struct pb_execution_filter filter = {
         .page = {wish->limit, wish->cursor},
         .project_id = wish->project && *wish->project ? wish->project : NULL,
+        .number = wish->number,
         .query = wish->query,
         .statuses = statuses,
     };

@@ -24,7 +24,8 @@ struct pb_page_wish {
     const char *cursor;
     const char *query;
     const char *statuses; /* comma-separated */
-    const char *project;  /* executions only */
+    const char *project;  /* executions only, as the next */
+    int64_t number;       /* 0 = all */
 };
 
 int pb_read_projects(struct pb_platform *platform, const struct pb_page_wish *wish,

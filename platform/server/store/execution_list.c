@@ -20,6 +20,7 @@ enum {
     BEFORE_TIME,
     BEFORE_ID,
     LIMIT,
+    BY_NUMBER,
     BY_TITLE,
     SINCE_TIME,
     SINCE_ID
@@ -48,6 +49,8 @@ static void put_conditions(struct pb_buf *sql, const struct looking *l, const ch
         pb_buf_format(sql, " AND %s.project_id = ?%d", as, BY_PROJECT);
     if (l->filter->work_item_id)
         pb_buf_format(sql, " AND %s.work_item_id = ?%d", as, BY_ITEM);
+    if (l->filter->number)
+        pb_buf_format(sql, " AND %s.number = ?%d", as, BY_NUMBER);
     if (l->issue >= 0 && !l->pattern)
         pb_buf_format(sql, " AND %s.issue_number = ?%d", as, BY_ISSUE);
     if (status)
@@ -152,7 +155,8 @@ static int find_since(struct pb_db *db, struct pb_arena *arena, struct looking *
     pb_buf_format(&sql, " ORDER BY x.created_at DESC, x.id DESC LIMIT 1 OFFSET ?%d", LIMIT);
     rows = pb_db_query(db, pb_buf_string(&sql),
                        PB_VALUES(T(l->filter->project_id), I(l->filter->work_item_id), I(l->issue),
-                                 I(l->before_time), T(l->before.key), I((int64_t)count - 1)),
+                                 I(l->before_time), T(l->before.key), I((int64_t)count - 1),
+                                 I(l->filter->number)),
                        err);
     if (!rows)
         goto out;
@@ -206,7 +210,7 @@ int pb_execution_list(struct pb_db *db, struct pb_arena *arena,
     r = pb_db_list(db, pb_buf_string(&sql),
                    PB_VALUES(T(filter->project_id), I(filter->work_item_id), I(l.issue),
                              I(l.before_time), T(l.before.key), I((int64_t)l.limit + 1),
-                             T(l.pattern), I(l.since_time), T(l.since_id)),
+                             I(filter->number), T(l.pattern), I(l.since_time), T(l.since_id)),
                    arena, sizeof(struct pb_execution), pb_execution_read, &array, err);
     pb_buf_release(&sql);
     if (r < 0)

@@ -29,6 +29,7 @@ struct pb_execution_filter {
     const enum pb_execution_status *statuses;
     size_t status_count;  /* 0 = all */
     int64_t work_item_id; /* 0 = all */
+    int64_t number;       /* in its project; 0 = all */
     const char
         *query; /* part of the title, or an issue's number, "#42" for that alone; NULL = all */
     size_t search_rows; /* of how many rows one call looks at titles; 0 = 3,000 */

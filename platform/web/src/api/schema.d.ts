@@ -2300,6 +2300,8 @@ export interface operations {
                 project?: string;
                 /** @description Comma-separated execution statuses */
                 status?: string;
+                /** @description Its number in the project, as in PROJECT#NUMBER */
+                number?: number;
                 /** @description Part of the title, or #number of an issue. A search looks at 3,000 executions at a time: while there is a next_cursor, go on with it, even if the page is empty */
                 q?: string;
                 cursor?: components["parameters"]["cursor"];
