@@ -1,5 +1,6 @@
 """The real CLI, today's and the one before, between our driver and a stand-in of the Messages API."""
 
+import contextlib
 import json
 import os
 
@@ -103,10 +104,20 @@ def test_the_repository_s_own_settings_run_nothing(place):
     assert not list(platform.data.glob("projects/app/data/home/*/planted-*"))
 
 
+def of_issue(platform, number):
+    """The CLIs that work on it; those of other cases may still run."""
+    found = []
+    for pid in platform.processes("claude"):
+        with contextlib.suppress(OSError):
+            if f"/issue-{number}/" in os.readlink(f"/proc/{pid}/cwd") + "/":
+                found.append(pid)
+    return found
+
+
 def test_the_base_branch_s_notes_reach_it_and_its_prompt_is_on_no_command_line(place):
     platform, github = place
     number = github.issue("Slow [[poppo-rig: sleep=30]]", "THE-TEXT-OF-THE-ISSUE")
-    found = until("the CLI runs", lambda: platform.processes("claude"), 60)
+    found = until("the CLI runs", lambda: of_issue(platform, number), 60)
     words = open(f"/proc/{found[0]}/cmdline", "rb").read().decode().split("\0")
     assert any(word.startswith("--append-system-prompt=") and "NOTES-OF-THE-BASE-BRANCH" in word for word in words)
     assert "--setting-sources=user" in words and "--strict-mcp-config" in words
@@ -114,7 +125,7 @@ def test_the_base_branch_s_notes_reach_it_and_its_prompt_is_on_no_command_line(p
     row = next(e for e in platform.executions() if e["issue_number"] == number)
     platform.api("POST", f"/api/executions/{row['id']}/cancel")
     assert wait(platform, number, "cancelled")["reason"]["kind"] == "cancelled"
-    until("nothing is left", lambda: not platform.processes("claude"))
+    until("nothing is left", lambda: not of_issue(platform, number))
 
 
 def test_what_is_temporary_lies_in_the_attempt_s_own_folder_and_goes_with_it(place):
@@ -129,7 +140,7 @@ def test_what_is_temporary_lies_in_the_attempt_s_own_folder_and_goes_with_it(pla
     row = next(e for e in platform.executions() if e["issue_number"] == number)
     platform.api("POST", f"/api/executions/{row['id']}/cancel")
     wait(platform, number, "cancelled")
-    until("nothing is left", lambda: not list(platform.data.glob("projects/app/temp/*")))
+    until("nothing is left", lambda: not temp.exists())
     assert [path for path, info in walk("/tmp", deep=False) if info.st_uid in ours] == []
 
 
