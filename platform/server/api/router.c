@@ -10,64 +10,19 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "server/api/body.h"
-#include "server/api/handlers.h"
 #include "server/api/problem.h"
 #include "server/api/reply_cache.h"
 #include "server/api/request.h"
 #include "server/api/request_stats.h"
+#include "server/api/route_private.h"
 #include "server/api/static_files.h"
 #include "server/middleware/authenticate.h"
 #include "server/middleware/security_headers.h"
 #include "server/services/platform.h"
 #include "server/services/reading.h"
 
-#define BODY_BEGIN(schema) static const struct pb_body_member BODY_##schema[] = {
-#define MEMBER(name, kind, required, nullable, min, max, words) \
-    {name, PB_BODY_##kind, required, nullable, min, max, words},
-#define BODY_END                                     \
-    {                                                \
-        NULL, PB_BODY_TEXT, false, false, 0, 0, NULL \
-    }                                                \
-    }                                                \
-    ;
-#define ROUTE(...)
-#include "server/api/routes.def"
-#undef BODY_BEGIN
-#undef MEMBER
-#undef BODY_END
-#undef ROUTE
-
-/* Where its handler runs: on the loop itself (never waits for anything), or in one of two pools. */
-enum route_pool { ROUTE_LOOP, ROUTE_QUICK, ROUTE_SLOW };
-
 /* How long a request may wait for a thread. */
 enum { QUICK_WAIT_MS = 5000, SLOW_WAIT_MS = 15000, EXPIRE_EVERY_MS = 1000 };
-
-struct route {
-    const char *method;
-    const char *path;
-    enum pb_permission permission;
-    enum route_pool pool;
-    pb_handler *handler;
-    const struct pb_body_member *body;
-};
-
-static const struct route ROUTES[] = {
-#define BODY_BEGIN(schema)
-#define MEMBER(...)
-#define BODY_END
-#define ROUTE(method, path, permission, pool, handler, body) \
-    {#method, path, PB_PERMIT_##permission, ROUTE_##pool, handler, body},
-#include "server/api/routes.def"
-#undef BODY_BEGIN
-#undef MEMBER
-#undef BODY_END
-#undef ROUTE
-};
-
-enum { ROUTE_COUNT = sizeof(ROUTES) / sizeof(ROUTES[0]) };
-
-_Static_assert(sizeof(ROUTES) / sizeof(ROUTES[0]) <= (size_t)PB_REQUESTS_ROUTES, "each is counted");
 
 struct pb_router {
     struct pb_platform *platform;
@@ -124,51 +79,6 @@ void pb_router_free(struct pb_router *router)
     free(router);
 }
 
-size_t pb_router_routes(struct pb_route_info *ret_routes, size_t max)
-{
-    for (size_t i = 0; i < ROUTE_COUNT && i < max; i++)
-        ret_routes[i] =
-            (struct pb_route_info){ROUTES[i].method, ROUTES[i].path, ROUTES[i].permission};
-    return ROUTE_COUNT;
-}
-
-/* "{id}" in a pattern stands for one path segment that is not empty. */
-static bool path_matches(const char *pattern, const char *path, const char **ret_id,
-                         size_t *ret_len)
-{
-    *ret_id = NULL;
-    *ret_len = 0;
-    while (*pattern && *path) {
-        if (*pattern == '{') {
-            *ret_id = path;
-            *ret_len = strcspn(path, "/");
-            if (*ret_len == 0)
-                return false;
-            pattern = strchr(pattern, '}') + 1;
-            path += *ret_len;
-        } else if (*pattern++ != *path++) {
-            return false;
-        }
-    }
-    return *pattern == *path;
-}
-
-int pb_router_match(const char *method, const char *path, const char **ret_id, size_t *ret_id_len,
-                    int *ret_status)
-{
-    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
-
-    *ret_status = 404;
-    for (int i = 0; i < ROUTE_COUNT; i++) {
-        if (!path_matches(ROUTES[i].path, path, ret_id, ret_id_len))
-            continue;
-        if (strcmp(ROUTES[i].method, wanted) == 0)
-            return i;
-        *ret_status = 405;
-    }
-    return -1;
-}
-
 static bool has_header(const struct pb_http_header *headers, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
@@ -211,7 +121,7 @@ static void refuse(struct pb_http_exchange *exchange, int status, const char *ti
 
 static size_t kind_of(const struct route *route)
 {
-    return route ? (size_t)(route - ROUTES) : PB_REQUESTS_OTHER;
+    return route ? (size_t)(route - PB_ROUTES) : PB_REQUESTS_OTHER;
 }
 
 /* It has been answered. What hands its exchange on takes as long as it takes. */
@@ -487,7 +397,7 @@ static void dispatch(struct pb_router *router, struct pb_http_exchange *exchange
         note_done(&found, 404, false);
         return;
     }
-    found.route = &ROUTES[index];
+    found.route = &PB_ROUTES[index];
     if (found.route->pool == ROUTE_LOOP)
         serve(&found);
     else if (answer_kept(&found))

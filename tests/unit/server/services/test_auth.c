@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,44 @@ static void more_tokens_than_are_remembered_are_all_good(void **state)
         assert_ok(who(w, sessions[i % COUNT(sessions)].access_token), &w->err);
 }
 
+static void *ask_again_and_again(void *arg)
+{
+    struct world *w = arg;
+    struct pb_arena arena;
+    struct pb_error err;
+
+    for (int i = 0; i < 300; i++) {
+        struct pb_principal principal;
+        enum pb_role role;
+
+        pb_arena_init(&arena, 1 << 20);
+        assert_ok(pb_auth_principal(w->platform.auth, w->in.access_token, &arena, &principal, &err),
+                  &err);
+        assert_string_equal(principal.username, "alice");
+        (void)pb_auth_recall_role(w->platform.auth, w->in.access_token, &role);
+        pb_arena_release(&arena);
+    }
+    return NULL;
+}
+
+static void many_threads_know_a_token_while_people_come_and_go(void **state)
+{
+    struct world *w = *state;
+    struct pb_signed_in other;
+    pthread_t threads[3];
+
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_again_and_again, w), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(pb_auth_login(w->platform.auth, "alice", "correct horse", &CLIENT, &w->arena,
+                                &other, &w->err),
+                  &w->err);
+        assert_ok(pb_auth_logout(w->platform.auth, other.refresh_token, &w->err), &w->err);
+    }
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 static void a_session_lives_as_long_as_it_is_used(void **state)
 {
     struct world *w = *state;
@@ -287,6 +326,7 @@ int main(void)
         WORLD_TEST(a_known_token_ends_with_its_session_and_its_time),
         WORLD_TEST(another_role_counts_from_the_next_request_on),
         WORLD_TEST(more_tokens_than_are_remembered_are_all_good),
+        WORLD_TEST(many_threads_know_a_token_while_people_come_and_go),
         WORLD_TEST(a_session_lives_as_long_as_it_is_used),
         WORLD_TEST(the_token_before_is_good_for_ten_seconds_and_then_a_theft),
         WORLD_TEST(sessions_do_not_end_each_other),
