@@ -251,16 +251,39 @@ int pb_project_load(struct pb_db *db, struct pb_arena *arena, const char *id,
     return 0;
 }
 
-static void put_status_condition(struct pb_buf *sql, const struct pb_project_filter *filter)
+/* Parameters of the list. */
+enum { AFTER_NAME = 1, AFTER_ID, BY_WORDS, LIMIT };
+
+/* From one index; `status` NULL = all but the deleted. */
+static void put_conditions(struct pb_buf *sql, const char *status, bool has_position,
+                           bool has_words)
 {
-    if (filter->status_count == 0) {
+    if (status)
+        pb_buf_format(sql, " WHERE status = '%s'", status);
+    else
         pb_buf_text(sql, " WHERE status <> 'deleted'");
-        return;
+    if (has_position)
+        pb_buf_format(sql, " AND (name, id) > (?%d, ?%d)", AFTER_NAME, AFTER_ID);
+    if (has_words)
+        pb_buf_format(sql,
+                      " AND lower(id || ' ' || name || ' ' || github_owner || '/' || github_repo) "
+                      "LIKE ?%d ESCAPE '\\'",
+                      BY_WORDS);
+    pb_buf_format(sql, " ORDER BY name, id LIMIT ?%d", LIMIT);
+}
+
+/* Each status's first from the index, merged: with IN all there are would be sorted for a page. */
+static void put_merged(struct pb_buf *sql, const struct pb_project_filter *filter,
+                       bool has_position, bool has_words)
+{
+    pb_buf_text(sql, " WHERE id IN (SELECT m.id FROM (");
+    for (size_t i = 0; i < filter->status_count; i++) {
+        pb_buf_text(sql, i ? " UNION ALL " : "");
+        pb_buf_text(sql, "SELECT * FROM (SELECT id, name FROM projects");
+        put_conditions(sql, pb_project_status_name(filter->statuses[i]), has_position, has_words);
+        pb_buf_text(sql, ") AS s");
     }
-    pb_buf_text(sql, " WHERE status IN (");
-    for (size_t i = 0; i < filter->status_count; i++) /* names from our own table: no quoting */
-        pb_buf_format(sql, "%s'%s'", i ? ", " : "", pb_project_status_name(filter->statuses[i]));
-    pb_buf_char(sql, ')');
+    pb_buf_format(sql, ") AS m ORDER BY m.name, m.id LIMIT ?%d) ORDER BY name, id", LIMIT);
 }
 
 int pb_project_list(struct pb_db *db, struct pb_arena *arena,
@@ -281,13 +304,12 @@ int pb_project_list(struct pb_db *db, struct pb_arena *arena,
         return pb_fail_arena(err);
     pb_buf_init(&sql, 8192);
     put_select(&sql);
-    put_status_condition(&sql, filter);
-    if (position.is_set)
-        pb_buf_text(&sql, " AND (name, id) > (?1, ?2)");
-    if (pattern)
-        pb_buf_text(&sql, " AND lower(id || ' ' || name || ' ' || github_owner || '/' || "
-                          "github_repo) LIKE ?3 ESCAPE '\\'");
-    pb_buf_text(&sql, " ORDER BY name, id LIMIT ?4");
+    if (filter->status_count > 1)
+        put_merged(&sql, filter, position.is_set, pattern);
+    else
+        put_conditions(&sql,
+                       filter->status_count ? pb_project_status_name(filter->statuses[0]) : NULL,
+                       position.is_set, pattern);
     r = pb_db_list(db, pb_buf_string(&sql),
                    PB_VALUES(T(position.text), T(position.key), T(pattern), I((int64_t)limit + 1)),
                    arena, sizeof(struct pb_project), read_project, &array, err);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "server/store/db_private.h"
 #include "server/store/execution_store.h"
 #include "server/store/project_store.h"
 #include "store_test.h"
@@ -149,6 +150,87 @@ TEST(what_is_observed_does_not_count_as_a_change_by_people)
     assert_int_equal(people->agent_pid, 77);
     seen->id = "nope";
     assert_refused(pb_store_write(t->store, observe, seen, &t->err), &t->err, PB_ERROR_NOT_FOUND);
+}
+
+/* Walks all pages; every project comes after the one before. */
+static size_t walk(struct store_test *t, struct pb_project_filter filter)
+{
+    struct pb_project_list list;
+    const char *last = "";
+    size_t total = 0;
+
+    do {
+        assert_ok(pb_project_list(store_test_reader(t), &t->arena, &filter, &list, &t->err),
+                  &t->err);
+        for (size_t i = 0; i < list.count; i++) {
+            char *here = pb_arena_format(&t->arena, "%s %s", list.items[i].name, list.items[i].id);
+
+            assert_true(strcmp(here, last) > 0);
+            last = here;
+        }
+        total += list.count;
+        filter.page.cursor = list.next_cursor;
+    } while (list.next_cursor);
+    return total;
+}
+
+TEST(pages_of_some_statuses_hold_every_project_once)
+{
+    static const enum pb_project_status STATUSES[] = {PB_PROJECT_STOPPED, PB_PROJECT_ACTIVE,
+                                                      PB_PROJECT_PAUSED};
+    struct store_test *t = *state;
+
+    for (int i = 0; i < 18; i++) {
+        struct pb_project project = store_test_project(pb_arena_format(&t->arena, "p%02d", i));
+
+        project.name = i % 2 ? "Odd" : "Even";
+        project.status = STATUSES[i / 6];
+        store_test_write(t, insert, &project);
+    }
+    for (size_t limit = 1; limit < 20; limit += 3) {
+        for (size_t count = 0; count <= COUNT(STATUSES); count++) {
+            struct pb_project_filter filter = {.page = {.limit = limit},
+                                               .statuses = STATUSES,
+                                               .status_count = count};
+
+            assert_int_equal(walk(t, filter), count ? 6 * count : 18);
+            filter.query = "odd acme";
+            assert_int_equal(walk(t, filter), count ? 3 * count : 9);
+        }
+    }
+}
+
+TEST(a_page_of_projects_is_read_from_an_index)
+{
+    static const enum pb_project_status STATUSES[] = {PB_PROJECT_STOPPED, PB_PROJECT_ACTIVE};
+    struct store_test *t = *state;
+    struct pb_project_list list;
+    struct pb_buf plan;
+    char *rest, *line, *sql;
+
+    for (int i = 0; i < 12; i++) {
+        struct pb_project_filter filter = {
+            .page = {.cursor = i & 1 ? "YQpi" : NULL}, /* "a\nb" */
+            .query = i & 2 ? "word" : NULL,
+            .statuses = STATUSES,
+            .status_count = (size_t)i / 4,
+        };
+
+        assert_ok(pb_project_list(store_test_reader(t), &t->arena, &filter, &list, &t->err),
+                  &t->err);
+    }
+    pb_buf_init(&plan, 1 << 20);
+    assert_ok(pb_db_explain(store_test_reader(t), &plan, &t->err), &t->err);
+    rest = sql = plan.data;
+    while ((line = strsep(&rest, "\n"))) {
+        if (strncmp(line, "== ", 3) == 0)
+            sql = line;
+        if (!strstr(sql, "IN (SELECT m.id") && strstr(line, "TEMP B-TREE"))
+            fail_msg("%s: %s", line, sql);
+        if (strncmp(line, "SCAN projects", 13) == 0 && !strstr(line, "USING"))
+            fail_msg("%s: %s", line, sql);
+    }
+    pb_buf_release(&plan);
 }
 
 TEST(lists_page_by_name_and_can_be_searched)
@@ -355,6 +437,8 @@ int main(void)
         WITH_STORE(a_deleted_project_frees_its_repository),
         WITH_STORE(two_people_cannot_overwrite_each_other),
         WITH_STORE(what_is_observed_does_not_count_as_a_change_by_people),
+        WITH_STORE(pages_of_some_statuses_hold_every_project_once),
+        WITH_STORE(a_page_of_projects_is_read_from_an_index),
         WITH_STORE(lists_page_by_name_and_can_be_searched),
         WITH_STORE(removing_a_project_takes_everything_of_it_along),
         WITH_STORE(variables_are_replaced_all_or_not_at_all),
