@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/log.h"
 #include "server/services/events.h"
 #include "server/services/platform.h"
 #include "server/store/history_store.h"
@@ -23,14 +24,23 @@ static int write_removal(struct pb_db *db, void *arg, struct pb_error *err)
     return 0;
 }
 
-/* Logs first: while its row is there, a log that was left is found again. */
-static int remove_logs(struct pb_platform *platform, const struct pb_old_executions *list,
+/* Logs first: while its row is there, a log that was left is found again. One that cannot be removed keeps its
+ * execution until the next round. */
+static int remove_logs(struct pb_platform *platform, struct pb_old_executions *list,
                        struct pb_error *err)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].may_go && list->items[i].has_log &&
-            pb_log_remove(platform->log_store, list->items[i].id, err) < 0)
+    for (size_t i = 0; i < list->count; i++) {
+        struct pb_old_execution *item = &list->items[i];
+
+        if (!item->may_go || !item->has_log ||
+            pb_log_remove(platform->log_store, item->id, err) == 0)
+            continue;
+        if (err->code == PB_ERROR_UNAVAILABLE)
             return -1;
+        pb_log_fail(PB_LOG_WARN, "janitor", err, "execution=%s its log cannot be thrown away",
+                    item->id);
+        item->may_go = false;
+    }
     return 0;
 }
 
@@ -55,12 +65,14 @@ static void tell_projects(struct pb_platform *platform, const struct pb_old_exec
 static int remove_step(struct pb_platform *platform, struct pb_old_executions *list,
                        int64_t *removed, struct pb_error *err)
 {
-    int64_t going = count_going(list);
+    int64_t going;
 
+    if (remove_logs(platform, list, err) < 0)
+        return -1;
+    going = count_going(list);
     if (going == 0)
         return 0;
-    if (remove_logs(platform, list, err) < 0 ||
-        pb_store_write(platform->store, write_removal, list, err) < 0)
+    if (pb_store_write(platform->store, write_removal, list, err) < 0)
         return -1;
     *removed += going;
     tell_projects(platform, list);

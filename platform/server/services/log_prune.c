@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "model/limits.h"
 #include "server/services/platform.h"
 #include "server/store/log_holding.h"
@@ -32,44 +33,60 @@ static int write_drop(struct pb_db *db, void *arg, struct pb_error *err)
     return pb_log_holding_drop(db, (*holding)->id, pb_clock_wall_ms(), err);
 }
 
-/* The lines first: what a crash leaves undone is found again. */
+/* The lines first: what a crash leaves undone is found again. A log that cannot be removed is said, and left for
+ * the next round; the others do not wait for it. */
 static int give_up(struct pruning *p, const struct pb_log_holding *holding, struct pb_error *err)
 {
-    if (pb_log_remove(p->platform->log_store, holding->id, err) < 0 ||
-        pb_store_write(p->platform->store, write_drop, &holding, err) < 0)
+    if (pb_log_remove(p->platform->log_store, holding->id, err) < 0) {
+        if (err->code == PB_ERROR_UNAVAILABLE)
+            return -1;
+        pb_log_fail(PB_LOG_WARN, "janitor", err, "execution=%s its log cannot be thrown away",
+                    holding->id);
+        return 0;
+    }
+    if (pb_store_write(p->platform->store, write_drop, &holding, err) < 0)
         return -1;
     p->removed++;
     return 0;
 }
 
-/* --- by age ------------------------------------------------------------------------------------------------- */
-
-/* What was given up is not found again: no place to remember. */
-static int old_step(struct pruning *p, int64_t before_ms, size_t *ret_count, struct pb_error *err)
+/* Where the next step goes on; `id` is a buffer that outlives the list. */
+static void remember_last(const struct pb_log_holdings *list, struct pb_log_holding *last,
+                          char id[PB_ULID_TEXT])
 {
-    struct pb_db *db = pb_store_reader(p->platform->store, err);
-    struct pb_log_holdings list = {0};
-    struct pb_arena arena;
-    int r;
-
-    pb_arena_init(&arena, ARENA_MAX);
-    r = db ? pb_log_holdings_old(db, &arena, before_ms, STEP, &list, err) : -1;
-    for (size_t i = 0; i < list.count && r == 0 && !atomic_load(p->stop); i++)
-        r = give_up(p, &list.items[i], err);
-    *ret_count = list.count;
-    pb_arena_release(&arena);
-    return r;
+    if (list->count == 0)
+        return;
+    (void)snprintf(id, PB_ULID_TEXT, "%s", list->items[list->count - 1].id);
+    *last = list->items[list->count - 1];
+    last->id = id;
 }
+
+/* --- by age ------------------------------------------------------------------------------------------------- */
 
 int pb_log_prune_old(struct pb_platform *platform, int64_t before_ms, const atomic_bool *stop,
                      int64_t *ret_removed, struct pb_error *err)
 {
     struct pruning p = {.platform = platform, .stop = stop};
+    struct pb_log_holding last = {.id = NULL};
+    char last_id[PB_ULID_TEXT];
     size_t count = STEP;
     int r = 0;
 
-    while (r == 0 && count == STEP && !atomic_load(stop))
-        r = old_step(&p, before_ms, &count, err);
+    while (r == 0 && count == STEP && !atomic_load(stop)) {
+        struct pb_db *db = pb_store_reader(platform->store, err);
+        struct pb_log_holdings list = {0};
+        struct pb_arena arena;
+
+        pb_arena_init(&arena, ARENA_MAX);
+        r = db ? pb_log_holdings_old(db, &arena, before_ms, last.id ? &last : NULL, STEP, &list,
+                                     err)
+               : -1;
+        count = list.count;
+        for (size_t i = 0; i < count && r == 0 && !atomic_load(stop); i++)
+            r = give_up(&p, &list.items[i], err);
+        remember_last(&list, &last, last_id);
+        pb_arena_release(&arena);
+    }
     *ret_removed = p.removed;
     return r < 0 ? pb_fail_in(err, "throwing old logs away") : 0;
 }
@@ -84,7 +101,7 @@ static int prune_step(struct pruning *p, const struct pb_log_holdings *list, siz
     for (size_t i = 0; i < list->count && !atomic_load(p->stop); i++) {
         const struct pb_log_holding *holding = &list->items[i];
 
-        if (!holding->is_kept || !holding->is_ended)
+        if (!holding->is_kept || !holding->completed_at)
             continue;
         ++*ret_held;
         p->seen_bytes += holding->bytes;
@@ -97,8 +114,8 @@ static int prune_step(struct pruning *p, const struct pb_log_holdings *list, siz
 /* Ends at the first executions, or where for long nothing is left to be removed. */
 static int prune_project(struct pruning *p, struct pb_error *err)
 {
-    struct pb_log_holding last = {0};
-    char last_id[PB_ULID_TEXT] = "";
+    struct pb_log_holding last = {.id = NULL};
+    char last_id[PB_ULID_TEXT];
     int empty_steps = 0;
     size_t count = STEP;
     int r = 0;
@@ -111,18 +128,14 @@ static int prune_project(struct pruning *p, struct pb_error *err)
         size_t held = 0;
 
         pb_arena_init(&arena, ARENA_MAX);
-        r = db ? pb_log_holdings_list(db, &arena, p->project_id, *last_id ? &last : NULL, STEP,
+        r = db ? pb_log_holdings_list(db, &arena, p->project_id, last.id ? &last : NULL, STEP,
                                       &list, err)
                : -1;
         count = list.count;
         if (r == 0)
             r = prune_step(p, &list, &held, err);
         empty_steps = held == 0 ? empty_steps + 1 : 0;
-        if (count > 0) {
-            snprintf(last_id, sizeof(last_id), "%s", list.items[count - 1].id);
-            last = (struct pb_log_holding){.id = last_id,
-                                           .created_at = list.items[count - 1].created_at};
-        }
+        remember_last(&list, &last, last_id);
         pb_arena_release(&arena);
     }
     return r < 0 ? pb_fail_in(err, "project %s: making room for logs", p->project_id) : 0;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "server/services/history_prune.h"
 #include "server/services/log_prune.h"
@@ -195,6 +196,31 @@ TEST(old_executions_go_with_their_logs_but_not_the_newest_ones)
     assert_int_equal(counts.by_status[PB_EXECUTION_RUNNING], 1);
 }
 
+/* A folder in the place of one of its files. */
+static void make_unremovable(struct world *w, const char *id)
+{
+    char address[PB_LOG_ADDRESS], path[200];
+
+    assert_ok(pb_log_address(id, address, &w->err), &w->err); /* "segment:<month>/<id>.log" */
+    (void)snprintf(path, sizeof(path), "%s/%.7s/%s.zst", w->logs, address + strlen("segment:"), id);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+TEST(a_log_that_cannot_be_removed_keeps_no_other_from_going)
+{
+    struct world *w = *state;
+    struct pb_db *db = pb_store_reader(w->platform.store, &w->err);
+    struct pb_execution *found;
+
+    make_unremovable(w, w->runs[0]);
+    assert_int_equal(prune_old(w, 2004, &NEVER), 2);
+    assert_non_null(store_test_load(w->store, w->runs[0])->logs);
+    assert_null(store_test_load(w->store, w->runs[3])->logs);
+    assert_int_equal(prune_history(w, 9999, 1, &NEVER), 3);
+    assert_non_null(store_test_load(w->store, w->runs[0])->logs);
+    assert_int_equal(pb_execution_load(db, &w->store->arena, w->runs[2], &found, &w->err), -1);
+}
+
 TEST(more_than_a_step_goes_in_one_round_while_others_write)
 {
     enum { MANY = 130 };
@@ -227,6 +253,7 @@ int main(void)
         WITH_WORLD(of_too_many_logs_the_oldest_go_and_what_runs_keeps_its_own),
         WITH_WORLD(old_logs_go_and_what_runs_keeps_its_own),
         WITH_WORLD(old_executions_go_with_their_logs_but_not_the_newest_ones),
+        WITH_WORLD(a_log_that_cannot_be_removed_keeps_no_other_from_going),
         WITH_WORLD(more_than_a_step_goes_in_one_round_while_others_write),
     };
 

@@ -214,7 +214,7 @@ TEST(looking_for_what_is_old_reads_nothing_else)
 
     SQLITE_ONLY();
     (void)old(t, &(struct pb_history_wish){.before_ms = 5, .keep = 5, .id = "", .limit = 5});
-    assert_ok(pb_log_holdings_old(db, &t->arena, 5, 5, &holdings, &t->err), &t->err);
+    assert_ok(pb_log_holdings_old(db, &t->arena, 5, NULL, 5, &holdings, &t->err), &t->err);
     pb_buf_init(&plan, 1 << 20);
     assert_ok(pb_db_explain(db, &plan, &t->err), &t->err);
     assert_non_null(strstr(pb_buf_string(&plan), "INDEX executions_with_log"));
