@@ -17,7 +17,7 @@ static void put_state(struct pb_cli *cli, struct pb_buf *text, const struct pb_j
                                 pb_cli_ago(&cli->arena, pb_json_text(pause, "at", NULL),
                                            pb_clock_wall_ms()));
     pb_cli_put_pair(text, pb_say("Queue", "キュー"), state);
-    pb_cli_put_pair(text, pb_say("Note", "メモ"), pb_json_text(pause, "note", NULL));
+    pb_cli_put_pair(text, pb_say("Note", "理由"), pb_json_text(pause, "note", NULL));
     pb_cli_put_pair(text, pb_say("Executions", "実行"),
                     pb_arena_format(&cli->arena,
                                     pb_say("%lld queued, %lld running, %lld waiting",

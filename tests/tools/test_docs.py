@@ -63,6 +63,12 @@ def test_the_guide_has_every_status_label_and_command(guide):
         assert words in text, f"{guide.name} lacks {words}"
 
 
+@pytest.mark.parametrize("guide", GUIDES, ids=["en", "ja"])
+def test_the_guides_contents_name_every_part_in_order(guide):
+    text = guide.read_text()
+    assert re.findall(r"^\d+\. \[(.*)\]\(#", text, re.M) == re.findall(r"^## (.*)$", text, re.M)
+
+
 def test_both_guides_have_the_same_parts():
     shapes = [[line.split(" ")[0] for line in guide.read_text().splitlines() if re.match(r"#+ |\| `|```|[0-9]+\. ", line)] for guide in GUIDES]
     assert shapes[0] == shapes[1]
