@@ -41,9 +41,9 @@ static int find_by_number(struct pb_cli *cli, const char *project, int64_t numbe
                           const char **ret_id, struct pb_error *err)
 {
     struct pb_http_answer answer;
+    const struct pb_json *item;
     struct pb_json *page = NULL;
     struct pb_buf path;
-    const char *id;
     int r = -1;
 
     pb_buf_init(&path, PATH_BYTES);
@@ -54,9 +54,9 @@ static int find_by_number(struct pb_cli *cli, const char *project, int64_t numbe
     else if (pb_cli_api_call(cli->api, "GET", pb_buf_string(&path), NULL, &cli->arena, &answer,
                              err) == 0)
         page = pb_cli_api_json(&answer, err);
-    id = pb_json_text(pb_json_at(pb_json_get(page, "items"), 0), "id", NULL);
-    if (id) {
-        *ret_id = pb_arena_text(&cli->arena, id);
+    item = pb_json_at(pb_json_get(page, "items"), 0);
+    if (pb_json_int(item, "number", 0) == number) {
+        *ret_id = pb_arena_text(&cli->arena, pb_json_text(item, "id", ""));
         r = *ret_id ? 0 : pb_fail(err, PB_ERROR_LIMITED, "out of memory");
     } else if (page) {
         r = fail_none(cli, project, number, err);
