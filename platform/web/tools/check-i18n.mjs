@@ -1,5 +1,5 @@
 // The two languages have the same keys and placeholders, every key is used, every used key exists, and
-// no text for people stands in the source.
+// no text for people stands in the source. No form leaves its complaints to the browser.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -42,6 +42,11 @@ for (const file of files) {
   const text = readFileSync(file, 'utf8')
   for (const match of text.matchAll(/['"]([a-z]+(?:\.[A-Za-z_]+)+)['"]/g)) used.add(match[1])
   for (const match of text.matchAll(/`([a-z]+(?:\.[a-z_]+)*\.)\$\{/g)) prefixes.add(match[1])
+  for (const [form] of text.matchAll(/<form\b[\s\S]*?>\n/g))
+    if (!form.includes('noValidate'))
+      problems.push(
+        `${file}: a form without noValidate: the browser would complain in its language`,
+      )
   text.split('\n').forEach((line, i) => {
     const code = line.replace(/^\s*(\/\/|\*|\/\*).*$/, '')
     const allowed = /日本語|'[日分秒時間]+'/.test(code)

@@ -268,7 +268,7 @@ export function LogView(props: LogViewProps) {
           {t('log.lines', { count: state.total })}
           {state.bytes > 0 && ` · ${formatBytes(state.bytes)}`}
         </span>
-        <form className="log-goto" onSubmit={goTo}>
+        <form className="log-goto" noValidate onSubmit={goTo}>
           <label className="visually-hidden" htmlFor={`goto-${source}`}>
             {t('log.goto')}
           </label>

@@ -135,6 +135,7 @@ export function Limits(props: { limits: QueueLimit[]; why: string | null }) {
     <Form className="queue-part" onSubmit={submit}>
       <h3>{t('queue.limits')}</h3>
       <p className="muted">{t('queue.limits_text')}</p>
+      {rows.length === 0 && <p>{t('queue.limits_none')}</p>}
       <fieldset disabled={props.why !== null}>
         <ul className="queue-limits" aria-label={t('queue.limits')}>
           {rows.map((row) => (
@@ -153,9 +154,11 @@ export function Limits(props: { limits: QueueLimit[]; why: string | null }) {
         <Button small icon={<Plus size={15} />} why={props.why} onClick={add}>
           {t('queue.limit_add')}
         </Button>
-        <Button small type="submit" busy={isLoading} why={props.why}>
-          {t('queue.limits_save')}
-        </Button>
+        {rows.length + props.limits.length > 0 && (
+          <Button small type="submit" busy={isLoading} why={props.why}>
+            {t('queue.limits_save')}
+          </Button>
+        )}
       </div>
     </Form>
   )
