@@ -1,5 +1,7 @@
 """Projects over the API: every refusal in words, versions, secrets that never come back."""
 
+import re
+
 import pytest
 
 from rig import KEY, TOKEN, files_with, until
@@ -150,6 +152,8 @@ def test_a_list_that_is_asked_for_again_is_never_an_old_one(server):
     path = "/api/executions?project=app&limit=20"
     shown = [server.api("GET", path) for _ in range(4)]
     assert {(a.status, a.text, a.headers["ETag"]) for a in shown} == {(200, shown[0].text, shown[0].headers["ETag"])}
+    kept = re.search(r"^poppo_http_kept_replies_total (\d+)$", server.api("GET", "/metrics").text, re.M)
+    assert int(kept[1]) == (0 if server.engine else 2)
     assert len({a.headers["X-Request-Id"] for a in shown}) == 4 and shown[3].headers["Cache-Control"] == "no-store"
     same = server.api("GET", path, If_None_Match=shown[0].headers["ETag"])
     assert (same.status, same.text, same.headers["ETag"]) == (304, "", shown[0].headers["ETag"])

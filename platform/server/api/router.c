@@ -18,6 +18,7 @@
 #include "server/api/static_files.h"
 #include "server/middleware/authenticate.h"
 #include "server/middleware/security_headers.h"
+#include "server/services/counters.h"
 #include "server/services/platform.h"
 #include "server/services/reading.h"
 
@@ -295,6 +296,7 @@ static bool answer_kept(const struct job *job)
     else
         pb_http_reply_shared(job->exchange, status, headers, count, body);
     pb_shared_bytes_unref(body);
+    pb_count(PB_COUNTER_KEPT_REPLIES, 1);
     note_done(job, status, false);
     return true;
 }

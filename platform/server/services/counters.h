@@ -23,6 +23,8 @@
     X(GITHUB_REFUSED, "poppo_github_requests_total", "result", "refused", "")                 \
     X(GITHUB_LIMITED, "poppo_github_requests_total", "result", "limited", "")                 \
     X(GITHUB_FAILED, "poppo_github_requests_total", "result", "failed", "")                   \
+    X(KEPT_REPLIES, "poppo_http_kept_replies_total", "", "",                                  \
+      "Replies given again from memory, without a thread.")                                   \
     X(DATABASE_SLOW, "poppo_database_slow_statements_total", "", "",                          \
       "Database statements that took longer than slow_query.")
 
