@@ -84,9 +84,10 @@ static const struct word LIMITS[] = {
 static const struct word SCHEDULES[] = {
     {"started", "started", "開始しました"},
     {"waiting", "waits for the last run to end", "前回の実行が終わるのを待っています"},
-    {"overlapped", "left out: the last run went on", "前回の実行が続いていたため見送りました"},
+    {"overlapped", "left out: the last run was still going",
+     "前回の実行が続いていたため見送りました"},
     {"missed", "left out: the platform was down", "プラットフォームが停止していたため見送りました"},
-    {"retrying", "tries again: the issue could not be read",
+    {"retrying", "could not read the issue; trying again",
      "Issue を読み取れないため再試行しています"},
     {"failed", "could not start", "開始できませんでした"},
     {NULL, NULL, NULL},

@@ -16,6 +16,9 @@ SETS = {
     "AGENTS": ("project.h", "PB_AGENT_STATES", "agent.state."),
     "NODES": ("node.h", "PB_NODE_STATUSES", "node."),
     "TRIGGERS": ("execution.h", "PB_TRIGGERS", "trigger."),
+    "PRIORITIES": ("priority.h", "PB_PRIORITIES", "priority."),
+    "LIMITS": ("queue_limit.h", "PB_QUEUE_LIMIT_KINDS", "queue.limit_"),
+    "SCHEDULES": ("schedule.h", "PB_SCHEDULE_RESULTS", "schedules.result_"),
 }
 NOT_SHOWN = {"project.status.archived", "project.status.deleted"}  # the browser has no page with these
 
@@ -31,7 +34,7 @@ def on_the_command_line(table):
     """name → (English, Japanese)"""
     text = (ROOT / "platform/cli/cli_words.c").read_text()
     rows = re.search(rf"struct word {table}\[\] = {{(.*?)\n}};", text, re.S)[1]
-    return {name: (en, ja) for name, en, ja in re.findall(r'{"(\w+)", "([^"]*)", "([^"]*)"}', rows)}
+    return {name: (en, ja) for name, en, ja in re.findall(r'{"(\w+)",\s*"([^"]*)",\s*"([^"]*)"}', rows)}
 
 
 @pytest.mark.parametrize("table", SETS)
