@@ -202,6 +202,7 @@ class Server:
         return answer
 
     def setup_token(self):
+        until("the setup link is told", lambda: "/setup#" in self.log())
         return self.log().rsplit("/setup#", 1)[1].split()[0]
 
     def setup(self, username="admin"):

@@ -72,8 +72,10 @@ static int fail_with(struct db *db, struct pb_error *err)
                               code);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return pb_fail_reason(err, PB_ERROR_INTERNAL, "store_corrupt", "database: %s (%d)", words,
-                              code);
+        return pb_fail_reason(err, PB_ERROR_INTERNAL, "store_corrupt",
+                              "the database %s is damaged: %s (%d). Stop the platform and restore "
+                              "a backup (docs/operations.md)",
+                              db->base.database->name, words, code);
     default:
         return pb_fail(err, PB_ERROR_INTERNAL, "database: %s (%d)", words, code);
     }
@@ -145,6 +147,32 @@ out:
     return r;
 }
 
+/* Damage is found where it is read. What everything else begins with is read now: the pages at which each
+ * table starts and ends. */
+static int look_at_tables(struct db *db, struct pb_error *err)
+{
+    struct pb_rows *rows =
+        pb_db_query(&db->base,
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%\"%'",
+                    PB_NO_VALUES, err);
+    struct pb_buf sql;
+    int r;
+
+    if (!rows)
+        return -1;
+    pb_buf_init(&sql, 64 << 10);
+    while ((r = pb_rows_next(rows, err)) > 0)
+        pb_buf_format(&sql,
+                      "SELECT * FROM \"%s\" NOT INDEXED LIMIT 1;"
+                      "SELECT * FROM \"%s\" NOT INDEXED ORDER BY rowid DESC LIMIT 1;",
+                      pb_rows_text(rows, 0), pb_rows_text(rows, 0));
+    pb_rows_end(rows);
+    if (r == 0)
+        r = pb_db_script(&db->base, pb_buf_string(&sql), err);
+    pb_buf_release(&sql);
+    return r;
+}
+
 static int set_up_reader(struct db *db, struct pb_error *err)
 {
     struct pb_buf sql;
@@ -196,7 +224,8 @@ static struct pb_db *open_handle(struct pb_database *database, enum pb_db_mode m
         goto fail;
     }
     sqlite3_extended_result_codes(db->handle, 1);
-    if ((mode == PB_DB_WRITER ? set_up_writer(db, err) : set_up_reader(db, err)) < 0)
+    if ((mode == PB_DB_WRITER ? set_up_writer(db, err) : set_up_reader(db, err)) < 0 ||
+        (mode == PB_DB_WRITER && look_at_tables(db, err) < 0))
         goto fail;
     return &db->base;
 fail:

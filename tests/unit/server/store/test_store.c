@@ -583,6 +583,39 @@ TEST(a_file_that_is_no_database_is_refused)
     store_test_remove_dir(dir);
 }
 
+static int64_t root_page(struct store_test *t, const char *table)
+{
+    struct pb_db *db = store_test_reader(t);
+    int64_t page = 0;
+
+    assert_ok(pb_db_number(db, "SELECT rootpage FROM sqlite_master WHERE name = ?1",
+                           PB_VALUES(T(table)), &page, &t->err),
+              &t->err);
+    assert_true(page > 1);
+    return page;
+}
+
+TEST(a_table_that_is_damaged_is_found_at_the_start)
+{
+    struct store_test *t = *state;
+    static const char ZEROS[4096];
+    int64_t page;
+    int fd;
+
+    SQLITE_ONLY();
+    page = root_page(t, "projects");
+    pb_store_close(t->store);
+    t->store = NULL;
+    fd = open(t->place.path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, ZEROS, sizeof(ZEROS), (page - 1) * (off_t)sizeof(ZEROS)),
+                     sizeof(ZEROS));
+    close(fd);
+    assert_null(pb_store_open(&(struct pb_store_options){.database = t->place.database}, &t->err));
+    assert_string_equal(t->err.reason, "store_corrupt");
+    assert_non_null(strstr(t->err.message, t->place.path));
+    assert_non_null(strstr(t->err.message, "restore a backup"));
+}
+
 /* --- what took long ------------------------------------------------------------------------------- */
 
 #define COUNT_LONG                                                                         \
@@ -689,6 +722,7 @@ int main(void)
         cmocka_unit_test(what_was_acknowledged_survives_kill_9),
         WITH_STORE(a_full_disk_fails_the_whole_group_and_harms_nothing),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
+        WITH_STORE(a_table_that_is_damaged_is_found_at_the_start),
         cmocka_unit_test(a_statement_that_took_long_is_told_without_its_values),
         WITH_STORE(what_is_written_for_a_request_is_said_in_its_name),
     };
