@@ -51,7 +51,7 @@ int pb_execution_apply(struct pb_db *db, struct pb_execution *execution,
     execution->status = to;
     execution->updated_at = now_ms;
     if (pb_execution_is_final(to))
-        execution->completed_at = now_ms;
+        execution->completed_at = now_ms > execution->started_at ? now_ms : execution->started_at;
     if (pb_execution_save(db, execution, from, err) < 0)
         return -1;
     execution->version++; /* as the row has it now: one writer function may apply twice */

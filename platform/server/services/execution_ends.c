@@ -38,7 +38,9 @@ static int close_attempt(struct report *report, enum pb_attempt_status status, c
 {
     report->attempt->status = status;
     report->attempt->outcome = outcome;
-    report->attempt->ended_at = report->now_ms;
+    report->attempt->ended_at = report->now_ms; /* not before it began, whatever the clock says */
+    if (report->attempt->ended_at < report->attempt->started_at)
+        report->attempt->ended_at = report->attempt->started_at;
     report->ended = true;
     measure_log(report);
     return pb_attempt_save(report->db, report->attempt, err);
