@@ -55,6 +55,8 @@ static const struct row PROBLEMS[] = {
     {"project_closed", "プロジェクトが停止中か、アーカイブされています", false},
     {"queue_full", "プロジェクトの待機中の実行が上限に達しています", false},
     {"secret_missing", "必要なトークンまたはキーが設定されていません", true},
+    {"issue_is_pull", "この番号は Issue ではなく、プルリクエストです", false},
+    {"issue_not_found", "この番号の Issue は、リポジトリにありません", false},
     {"issue_closed", "この Issue はクローズされています", false},
     {"log_damaged", "ログの一部が壊れているため読み取れません", false},
     {"log_removed", "このログは削除されました", false},

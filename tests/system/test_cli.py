@@ -240,7 +240,7 @@ def test_refusals_of_the_platform_are_read_in_japanese(cli, platform, github):
     cli("run", "app", number, "--priority", "urgent", **ja)
     assert "priority: 正しくありません（" in cli.errors
     cli("run", "app", 99999, **ja)
-    assert "There is no issue #99999" in cli.errors
+    assert cli.errors == "poppo: この番号の Issue は、リポジトリにありません\n"
 
 
 def test_titles_cannot_drive_the_terminal(cli, github):

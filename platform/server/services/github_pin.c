@@ -1,5 +1,6 @@
 #include "server/services/github_pin.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -203,16 +204,21 @@ static int get_issue(const struct pb_github_repo *repo, int64_t number, struct p
     struct pb_error why = {0};
 
     if (pb_github_issue_get(repo, number, arena, ret_issue, &why) < 0) {
-        if (why.code == PB_ERROR_NOT_FOUND)
-            return pb_fail_field(err, "issue_number", "there is no issue #%lld in %s/%s",
-                                 (long long)number, repo->owner, repo->name);
-        *err = why;
+        if (why.code != PB_ERROR_NOT_FOUND) {
+            *err = why;
+            return -1;
+        }
+        (void)pb_fail_field(err, "issue_number", "there is no issue #%lld in %s/%s",
+                            (long long)number, repo->owner, repo->name);
+        (void)snprintf(err->reason, sizeof(err->reason), "issue_not_found");
         return -1;
     }
-    if (ret_issue->is_pull)
-        return pb_fail_field(err, "issue_number", "#%lld is a pull request, not an issue",
-                             (long long)number);
-    return 0;
+    if (!ret_issue->is_pull)
+        return 0;
+    (void)pb_fail_field(err, "issue_number", "#%lld is a pull request, not an issue",
+                        (long long)number);
+    (void)snprintf(err->reason, sizeof(err->reason), "issue_is_pull");
+    return -1;
 }
 
 static int open_and_pin(struct pb_platform *platform, const char *project_id, int64_t issue_number,

@@ -131,6 +131,8 @@ export const sentences: Record<string, Key> = {
   schedule_exists: 'error.schedule_exists',
   too_many_schedules: 'error.too_many_schedules',
   issue_closed: 'error.issue_closed',
+  issue_is_pull: 'error.issue_is_pull',
+  issue_not_found: 'error.issue_not_found',
   agent_offline: 'error.agent_offline',
   agent_silent: 'error.agent_silent',
   agent_log: 'error.agent_log',
