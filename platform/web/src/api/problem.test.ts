@@ -41,6 +41,7 @@ const elsewhere = new Set([
   'address_in_use',
   'already_running',
   'cancelled',
+  'database_in_use',
   'disk_error',
   'gap',
   'github_no_commits',
@@ -58,6 +59,7 @@ const elsewhere = new Set([
   'target_not_empty',
   'unknown_topic',
   'unwanted',
+  'usage',
 ])
 
 const error = (part: Partial<ApiError>): ApiError => ({
