@@ -39,6 +39,9 @@ export interface ProjectForm {
 
 export type FieldName = keyof ProjectForm
 
+/** When and how often the queue gives a turn: folded away together. */
+export const queueFields: FieldName[] = ['active_hours', 'time_zone', 'queue_weight', 'retry_limit']
+
 /** Which fields stand in which part of the two forms, so that a part can say how many are wrong. */
 export const newParts = {
   repository: [
@@ -60,6 +63,7 @@ export const newParts = {
     'anthropic_base_url',
   ],
   execution: [
+    ...queueFields,
     'max_concurrent',
     'timeout_minutes',
     'silence_minutes',
@@ -87,10 +91,7 @@ export const settingsParts = {
   ],
   limits: [
     'max_concurrent',
-    'queue_weight',
-    'retry_limit',
-    'active_hours',
-    'time_zone',
+    ...queueFields,
     'timeout_minutes',
     'silence_minutes',
     'max_turns',

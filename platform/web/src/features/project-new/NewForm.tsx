@@ -18,6 +18,7 @@ import {
   newParts,
   type ProjectForm,
   projectResolver,
+  queueFields,
   toCreate,
 } from '../../form/project'
 import {
@@ -32,6 +33,7 @@ import {
   LanguageField,
   LimitFields,
   ModelField,
+  QueueFields,
   RepositoryField,
   TokenField,
   ToolFields,
@@ -185,6 +187,9 @@ export default function NewForm() {
             <FormCard id="execution" icon={SlidersHorizontal} title={t('new.execution')}>
               <LimitFields />
               <InstructionField />
+              <Advanced title={t('form.queue')} fields={queueFields}>
+                <QueueFields />
+              </Advanced>
               <Advanced
                 title={t('form.how_it_runs')}
                 fields={['language', 'driver', 'command', 'allow_workflow_files']}

@@ -21,6 +21,7 @@ import {
   fromProject,
   type ProjectForm,
   projectResolver,
+  queueFields,
   settingsParts,
   toUpdate,
 } from '../../form/project'
@@ -286,10 +287,7 @@ export default function SettingsTab({
 
             <FormCard id="limits" icon={SlidersHorizontal} title={t('settings.limits')}>
               <LimitFields />
-              <Advanced
-                title={t('form.queue')}
-                fields={['active_hours', 'time_zone', 'queue_weight', 'retry_limit']}
-              >
+              <Advanced title={t('form.queue')} fields={queueFields}>
                 <QueueFields />
               </Advanced>
               <DriverFields />
