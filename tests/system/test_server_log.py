@@ -2,11 +2,13 @@
 
 import contextlib
 import re
+import socket
+import time
 
 import pytest
 
 from rig import until
-from server_rig import Server, message, ref
+from server_rig import Server, log_chunk, message, ref
 
 TEXTS = ["I will build it.", "\x1b[32mcc\x1b[0m -c a.c", "ERROR: a.c: no such file", "日本語も書ける", *[f"line {n}" for n in range(1000)]]
 
@@ -221,6 +223,34 @@ def test_an_expression_that_would_take_for_ever_is_refused(server):
 def test_what_is_no_execution_has_no_log(server):
     for what in ("", "/raw", "/marks", "/search?q=x"):
         assert server.api("GET", f"/api/executions/01HF7YAT00AAAAAAAAAAAAAAAA/log{what}").status == 404
+
+
+def test_downloads_nobody_reads_hold_no_thread_and_little_memory(server):
+    server.project()
+    node = server.node()
+    node.hello()
+    node.runner()
+    run = server.run()
+    start = node.take()
+    texts = ["all is well so far, and goes on " * 30] * 1000
+    node.socket.flood([log_chunk(start, first, *texts) for first in range(0, 20_000, 1000)])
+    node.expect("log_ack", 30, seq=20_000)
+    path = f"/api/executions/{run['id']}/log/raw"
+    whole = server.api("GET", path).body
+    memory = peak(server)
+    with contextlib.ExitStack() as stack:
+        for _ in range(50):
+            client = stack.enter_context(contextlib.closing(socket.socket()))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.access}\r\n\r\n".encode())
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+        began = time.monotonic()
+        assert len(whole) > 19_000_000 and server.api("GET", path).body == whole
+        assert server.api("GET", path, Range="bytes=-100").body == whole[-100:]
+        assert time.monotonic() - began < 10  # those who do not read are cut after a minute
+        assert peak(server) - memory < 200_000_000  # of 950 MB
+        assert server.stop() < 15
 
 
 # -- what goes wrong -----------------------------------------------------

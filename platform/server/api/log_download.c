@@ -3,11 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "base/pool.h"
 #include "server/api/log_range.h"
 #include "server/api/request.h"
 #include "server/middleware/security_headers.h"
@@ -17,81 +15,128 @@
 enum {
     PIECE_MAX = 1 << 20,
     WAITING_MAX = 512 << 10, /* bytes the client has not taken; then we wait */
-    STALL_MS = 60 * 1000,    /* a client that takes nothing for so long is given up */
 };
 
-/* Shared with the loop thread, and freed there after the reply has ended. */
-struct flow {
+/* A reply on its way. No thread waits for the client: when it has taken what there is, a thread of the pool
+ * reads on. One that takes nothing is cut by the HTTP server. */
+struct download {
+    struct pb_pool *pool;              /* borrowed */
+    struct pb_http_exchange *exchange; /* ours until it is ended */
+    struct pb_log_reader *reader;      /* owned */
+    int64_t at, end;
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t changed;
+    bool is_running;      /* a thread has it: callbacks only leave word */
     bool is_drained;
     bool is_gone;
 };
 
+/* Outside the lock, by whoever runs it, or by a callback when nobody does. */
+static void finish(struct download *download, bool is_whole)
+{
+    if (is_whole)
+        pb_http_reply_end(download->exchange);
+    else
+        pb_http_reply_abort(download->exchange);
+    pb_read_log_close(download->reader);
+    (void)pthread_mutex_destroy(&download->lock);
+    free(download);
+}
+
+static bool write_piece(struct download *download, size_t *ret_waiting)
+{
+    int64_t left = download->end - download->at;
+    struct pb_buf piece;
+    struct pb_error err;
+    bool ok;
+
+    (void)pthread_mutex_lock(&download->lock);
+    download->is_drained = false;
+    ok = !download->is_gone;
+    (void)pthread_mutex_unlock(&download->lock);
+    if (!ok)
+        return false;
+    pb_buf_init(&piece, left < PIECE_MAX ? (size_t)left : PIECE_MAX);
+    ok = pb_read_log_text(download->reader, download->at, &piece, &err) == 0;
+    if (ok)
+        *ret_waiting = pb_http_reply_write(download->exchange, piece.data, piece.len);
+    else
+        pb_log_fail(PB_LOG_WARN, "api", &err, "the log ends early");
+    download->at += (int64_t)piece.len;
+    pb_buf_release(&piece);
+    return ok;
+}
+
+/* False: a callback has it now. */
+static bool keep(struct download *download)
+{
+    bool keeps;
+
+    (void)pthread_mutex_lock(&download->lock);
+    keeps = download->is_drained || download->is_gone;
+    download->is_running = keeps;
+    (void)pthread_mutex_unlock(&download->lock);
+    return keeps;
+}
+
+static void run(void *arg)
+{
+    struct download *download = arg;
+    size_t waiting = 0;
+
+    while (download->at < download->end) {
+        if (!write_piece(download, &waiting)) {
+            finish(download, false);
+            return;
+        }
+        if (waiting > WAITING_MAX && download->at < download->end && !keep(download))
+            return;
+    }
+    finish(download, true);
+}
+
+/* Leaves word; true when nobody runs it, and the caller is to. */
+static bool take_over(struct download *download, bool *word)
+{
+    bool is_ours;
+
+    (void)pthread_mutex_lock(&download->lock);
+    *word = true;
+    is_ours = !download->is_running;
+    download->is_running = true;
+    (void)pthread_mutex_unlock(&download->lock);
+    return is_ours;
+}
+
+/* On the loop thread. */
 static void on_drained(void *arg)
 {
-    struct flow *flow = arg;
+    struct download *download = arg;
 
-    (void)pthread_mutex_lock(&flow->lock);
-    flow->is_drained = true;
-    (void)pthread_cond_signal(&flow->changed);
-    (void)pthread_mutex_unlock(&flow->lock);
+    if (take_over(download, &download->is_drained) &&
+        !pb_pool_submit(download->pool, run, download))
+        finish(download, false); /* too much to do: the client asks for the rest */
 }
 
 static void on_gone(void *arg)
 {
-    struct flow *flow = arg;
+    struct download *download = arg;
 
-    (void)pthread_mutex_lock(&flow->lock);
-    flow->is_gone = true;
-    (void)pthread_cond_signal(&flow->changed);
-    (void)pthread_mutex_unlock(&flow->lock);
+    if (take_over(download, &download->is_gone))
+        finish(download, false);
 }
 
-static struct flow *flow_new(void)
+static struct download *download_new(struct pb_request *req, struct pb_log_reader *reader)
 {
-    struct flow *flow = calloc(1, sizeof(*flow));
-    pthread_condattr_t steady;
+    struct download *download = calloc(1, sizeof(*download));
 
-    if (!flow)
+    if (!download)
         return NULL;
-    (void)pthread_mutex_init(&flow->lock, NULL);
-    (void)pthread_condattr_init(&steady);
-    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&flow->changed, &steady);
-    (void)pthread_condattr_destroy(&steady);
-    return flow;
-}
-
-static void flow_free(void *arg)
-{
-    struct flow *flow = arg;
-
-    (void)pthread_cond_destroy(&flow->changed);
-    (void)pthread_mutex_destroy(&flow->lock);
-    free(flow);
-}
-
-static void flow_expect(struct flow *flow)
-{
-    (void)pthread_mutex_lock(&flow->lock);
-    flow->is_drained = false;
-    (void)pthread_mutex_unlock(&flow->lock);
-}
-
-/* False when the client has gone or takes nothing. */
-static bool flow_wait(struct flow *flow)
-{
-    int64_t until = pb_clock_steady_ms() + STALL_MS;
-    struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-    bool ok;
-
-    (void)pthread_mutex_lock(&flow->lock);
-    while (!flow->is_drained && !flow->is_gone && pb_clock_steady_ms() < until)
-        (void)pthread_cond_timedwait(&flow->changed, &flow->lock, &at);
-    ok = flow->is_drained && !flow->is_gone;
-    (void)pthread_mutex_unlock(&flow->lock);
-    return ok;
+    download->pool = req->platform->slow_pool;
+    download->exchange = req->exchange;
+    download->reader = reader;
+    download->is_running = true;
+    (void)pthread_mutex_init(&download->lock, NULL);
+    return download;
 }
 
 /* --- the reply ------------------------------------------------------------------------------------------- */
@@ -143,51 +188,27 @@ static size_t add_headers(struct pb_request *req, const struct part *part,
     return count;
 }
 
-/* True when all of it was sent. */
-static bool send_part(struct pb_request *req, struct pb_log_reader *reader, const struct part *part,
-                      struct flow *flow)
-{
-    struct pb_buf piece;
-    struct pb_error err;
-    bool ok = true;
-
-    for (int64_t at = part->from; ok && at < part->end;) {
-        int64_t left = part->end - at;
-
-        pb_buf_init(&piece, left < PIECE_MAX ? (size_t)left : PIECE_MAX);
-        flow_expect(flow);
-        if (pb_read_log_text(reader, at, &piece, &err) < 0) {
-            pb_log_fail(PB_LOG_WARN, "api", &err, "the log ends early");
-            ok = false;
-        } else if (pb_http_reply_write(req->exchange, piece.data, piece.len) > WAITING_MAX) {
-            ok = flow_wait(flow);
-        }
-        at += (int64_t)piece.len;
-        pb_buf_release(&piece);
-    }
-    return ok;
-}
-
+/* The reader is the reply's. */
 static int send(struct pb_request *req, struct pb_log_reader *reader, const struct part *part,
                 struct pb_error *err)
 {
     struct pb_http_header headers[PB_SECURITY_HEADERS + 8];
     size_t count = add_headers(req, part, headers);
-    struct pb_loop *loop = pb_http_loop(req->exchange);
-    struct flow *flow = flow_new();
+    struct download *download = download_new(req, reader);
 
-    if (!flow)
+    if (!download) {
+        pb_read_log_close(reader);
         return pb_fail(err, PB_ERROR_LIMITED, "out of memory");
+    }
     pb_http_reply_begin(req->exchange, part->kind == PB_LOG_RANGE_PART ? 206 : 200, headers, count,
                         part->end - part->from);
     req->is_answered = true;
-    pb_http_reply_watch(req->exchange, on_drained, on_gone, flow);
-    if (strcmp(pb_http_method(req->exchange), "HEAD") == 0 || send_part(req, reader, part, flow))
-        pb_http_reply_end(req->exchange);
-    else
-        pb_http_reply_abort(req->exchange);
-    if (!pb_loop_post(loop, flow_free, flow)) /* behind any callback still on its way */
-        flow_free(flow);
+    if (strcmp(pb_http_method(req->exchange), "HEAD") != 0) {
+        download->at = part->from;
+        download->end = part->end;
+    }
+    pb_http_reply_watch(req->exchange, on_drained, on_gone, download);
+    run(download);
     return 0;
 }
 
@@ -207,7 +228,6 @@ int pb_log_download(struct pb_request *req, struct pb_error *err)
     const char *known = pb_http_header(req->exchange, "If-None-Match");
     struct pb_log_part whole;
     struct part part = {0};
-    int r = 0;
 
     if (!reader)
         return -1;
@@ -220,7 +240,7 @@ int pb_log_download(struct pb_request *req, struct pb_error *err)
     else if (part.kind == PB_LOG_RANGE_NONE)
         send_status(req, &part, 416);
     else
-        r = send(req, reader, &part, err);
+        return send(req, reader, &part, err);
     pb_read_log_close(reader);
-    return r;
+    return 0;
 }
