@@ -9,31 +9,22 @@
 #include "base/process.h"
 #include "server/db_verb.h"
 #include "server/launcher.h"
+#include "server/manual.h"
 #include "server/serve.h"
 #include "server/settings.h"
 
-static const char USAGE[] =
-    "usage: poppo-platform [serve|db|version|help] [--setting=value …]\n"
-    "\n"
-    "  (no verb)   start everything on this machine: platform and local node\n"
-    "  serve       the server alone, in the foreground (what systemd runs)\n"
-    "  db copy     move an installation to another database, while it is stopped:\n"
-    "              --from sqlite|postgresql://… [--from-password-file FILE]\n"
-    "              --to postgresql://…|sqlite [--to-password-file FILE]\n"
-    "  version     print the version\n"
-    "  help        this page\n"
-    "\n"
-    "Settings, also as POPPO_<NAME> in the environment or in the file of --config:\n";
+enum { PAGE_MAX = 512 << 10 };
 
-static int help(void)
+static int say(void (*put)(struct pb_buf *buf))
 {
     struct pb_buf text;
+    bool failed;
 
-    pb_buf_init(&text, 256 << 10);
-    pb_settings_help(&text);
-    (void)printf("%s%s", USAGE, pb_buf_string(&text));
+    pb_buf_init(&text, PAGE_MAX);
+    put(&text);
+    failed = pb_buf_failed(&text) || fputs(pb_buf_string(&text), stdout) == EOF;
     pb_buf_release(&text);
-    return 0;
+    return failed;
 }
 
 static int version(void)
@@ -96,7 +87,9 @@ int main(int argc, char **argv)
     int status;
 
     if (wants(argc, argv, "help", "--help") || wants(argc, argv, "help", "-h"))
-        return help();
+        return say(pb_manual_help);
+    if (wants(argc, argv, "man", "--man"))
+        return say(pb_manual_page);
     if (wants(argc, argv, "version", "--version"))
         return version();
     pb_process_harden("poppo-platform"); /* tokens, keys and what opens them live in this memory */

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from rig import until
+from rig import prefix, until
 from server_rig import Server
 
 CANNOT_START = 78  # PB_EXIT_CANNOT_START: the launcher does not try again
@@ -90,6 +90,19 @@ def change(server, statement):
     with sqlite3.connect(server.folder / "data/platform/poppo.db") as db:
         db.execute(statement)
     db.close()
+
+
+def test_the_manual_has_what_the_help_has():
+    told = {verb: subprocess.run([str(prefix() / "bin/poppo-platform"), verb], capture_output=True, text=True, timeout=20, check=True).stdout
+            for verb in ("help", "man")}
+    page = told["man"].replace("\\-", "-").replace("\\e", "\\")
+    assert page.startswith(".TH POPPO-PLATFORM 8") and not [line for line in page.splitlines() if line.startswith("'")]
+    for line in told["help"].splitlines()[2:]:
+        if line.startswith("Settings, "):  # the page has a head of its own there
+            continue
+        assert line.strip() in page, line
+    for word in ("db copy --from DATABASE --to DATABASE", "--to-password-file", "--database-timeout", "78"):
+        assert word in page
 
 
 # --- killed -----------------------------------------------------------------------------------------

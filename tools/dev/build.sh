@@ -78,6 +78,8 @@ build_stage()
         mkdir -p "$man"
         LC_ALL=$language "$prefix/bin/poppo" man >"$man/poppo.1"
     done
+    mkdir -p "$prefix/share/man/man8"
+    "$prefix/bin/poppo-platform" man >"$prefix/share/man/man8/poppo-platform.8"
     claude=$work/claude/node_modules/claude-$(node_arch)/claude
     stage_file "$claude" "$prefix/lib/claude/claude"
 }
