@@ -1,7 +1,7 @@
 /*
  * The second place for lines: rows of the database, so that several servers
  * share them. The same interface and the same promises as log_store.h, with
- * the database's commit in place of the journal's sync. Costs more per line.
+ * the database's commit in place of the journal's sync. The database writes all of it.
  */
 #ifndef PB_SERVER_STORE_LOG_CHUNKS_H
 #define PB_SERVER_STORE_LOG_CHUNKS_H
