@@ -64,6 +64,8 @@ describe.each(pictures)('$name', (picture) => {
         document.documentElement.dataset.theme = 'dark'
       })
       expect(await violations(page), 'dark').toEqual([])
+      const scheme = () => getComputedStyle(document.documentElement).colorScheme
+      expect(await page.evaluate(scheme), 'what the browser draws').toBe('dark')
       await page.setViewportSize({ width: 320, height: 740 })
       await page.evaluate(() => new Promise(requestAnimationFrame))
       expect(await sidewaysOverflow(page), 'wider than 320 px').toBe(0)
