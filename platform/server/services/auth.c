@@ -7,7 +7,6 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "server/services/access_token.h"
 #include "server/services/auth_private.h"
 #include "server/services/login_delay.h"
 #include "server/services/platform.h"
@@ -132,7 +131,7 @@ void pb_auth_close(struct pb_auth *auth)
         return;
     for (size_t i = 0; i < TICKETS_MAX; i++)
         forget_ticket(&auth->tickets[i]);
-    pb_auth_forget_all(auth);
+    pb_auth_forget_tokens(auth, INT64_MAX);
     pb_login_delay_free(auth->delay);
     (void)pthread_mutex_destroy(&auth->lock);
     pb_wipe(auth->signing_key, sizeof(auth->signing_key));
@@ -307,73 +306,7 @@ int pb_auth_login(struct pb_auth *auth, const char *username, const char *passwo
     return pb_auth_sign_in(auth, user, client, arena, ret, err);
 }
 
-/* --- access tokens ---------------------------------------------------------------------------------------- */
-
-static int ended(struct pb_error *err)
-{
-    return pb_fail_reason(err, PB_ERROR_UNAUTHENTICATED, "session_ended",
-                          "this session has ended; sign in again");
-}
-
-/* The user of a session that is good, and until when it is if nothing happens. */
-static int user_of_session(struct pb_auth *auth, const char *session_id, int64_t user_id,
-                           struct pb_arena *arena, struct pb_user **ret_user, int64_t *ret_until_ms,
-                           struct pb_error *err)
-{
-    struct pb_db *db = pb_store_reader(auth->platform->store, err);
-    struct pb_session *session;
-
-    if (!db || pb_session_find(db, arena, session_id, &session, err) < 0)
-        return -1;
-    if (!session || session->revoked_at || session->expires_at <= pb_clock_wall_ms() ||
-        session->user_id != user_id)
-        return ended(err);
-    *ret_until_ms = session->expires_at;
-    if (pb_user_load(db, arena, user_id, ret_user, err) < 0)
-        return err->code == PB_ERROR_NOT_FOUND ? ended(err) : -1;
-    return (*ret_user)->disabled ? ended(err) : 0;
-}
-
-int pb_auth_principal(struct pb_auth *auth, const char *access_token, struct pb_arena *arena,
-                      struct pb_principal *ret, struct pb_error *err)
-{
-    uint64_t generation = pb_store_generation(auth->platform->store, PB_STORE_PEOPLE);
-    struct pb_access_claims claims;
-    struct pb_user *user;
-    int64_t until_ms;
-
-    if (pb_auth_recall(auth, access_token, arena, ret))
-        return 0;
-    if (pb_access_token_read(auth->signing_key, access_token, pb_clock_wall_ms() / 1000, arena,
-                             &claims, err) < 0 ||
-        user_of_session(auth, claims.session_id, claims.user_id, arena, &user, &until_ms, err) < 0)
-        return -1;
-    if (until_ms > claims.expires_at * 1000)
-        until_ms = claims.expires_at * 1000;
-    *ret = (struct pb_principal){
-        .user_id = user->id,
-        .username = user->username,
-        .role = user->role,
-        .language = user->language,
-        .session_id = claims.session_id,
-    };
-    pb_auth_remember(auth, access_token, generation, until_ms, ret);
-    return 0;
-}
-
-int pb_auth_session_check(struct pb_auth *auth, const char *session_id, int64_t user_id,
-                          struct pb_error *err)
-{
-    struct pb_arena arena;
-    struct pb_user *user;
-    int64_t until_ms;
-    int r;
-
-    pb_arena_init(&arena, 64 << 10);
-    r = user_of_session(auth, session_id, user_id, &arena, &user, &until_ms, err);
-    pb_arena_release(&arena);
-    return r;
-}
+/* --- people ------------------------------------------------------------------------------------------------ */
 
 struct language {
     int64_t user_id;
@@ -515,4 +448,5 @@ void pb_auth_tidy(struct pb_auth *auth)
         if (auth->tickets[i].username && auth->tickets[i].expires_at <= now)
             forget_ticket(&auth->tickets[i]);
     (void)pthread_mutex_unlock(&auth->lock);
+    pb_auth_forget_tokens(auth, pb_clock_wall_ms());
 }

@@ -22,7 +22,7 @@ struct ticket {
     char *session_id;
 };
 
-/* A token that was found good; see auth_memory.c. */
+/* A token that was found good; see auth_principal.c. */
 struct known_token {
     char *token; /* owned, as the other texts; NULL = the place is free */
     size_t len;
@@ -49,12 +49,8 @@ struct pb_auth {
 /* 32 random bytes as base64url; NULL past the arena's limit. */
 const char *pb_auth_random_text(struct pb_arena *arena);
 
-/* Whose token this is, if it was looked at before and nothing has changed since. */
-bool pb_auth_recall(struct pb_auth *auth, const char *token, struct pb_arena *arena,
-                    struct pb_principal *ret);
-void pb_auth_remember(struct pb_auth *auth, const char *token, uint64_t generation,
-                      int64_t until_ms, const struct pb_principal *who);
-void pb_auth_forget_all(struct pb_auth *auth);
+/* Those that end by then. */
+void pb_auth_forget_tokens(struct pb_auth *auth, int64_t wall_ms);
 
 /* Makes a session for somebody who has just proved who they are. */
 int pb_auth_sign_in(struct pb_auth *auth, const struct pb_user *user,

@@ -128,6 +128,21 @@ static void a_known_token_ends_with_its_session_and_its_time(void **state)
     is_refused(w, who(w, other.access_token), "session_ended");
 }
 
+static void what_is_remembered_of_a_token_goes_with_it(void **state)
+{
+    struct world *w = *state;
+    enum pb_role role;
+
+    assert_ok(who(w, w->in.access_token), &w->err);
+    pb_clock_set_for_test(START + 10 * MINUTE - 1000);
+    pb_auth_tidy(w->platform.auth);
+    assert_true(pb_auth_recall_role(w->platform.auth, w->in.access_token, &role));
+    pb_clock_set_for_test(START + 10 * MINUTE);
+    pb_auth_tidy(w->platform.auth);
+    pb_clock_set_for_test(START);
+    assert_false(pb_auth_recall_role(w->platform.auth, w->in.access_token, &role));
+}
+
 static int demote(struct pb_db *db, void *arg, struct pb_error *err)
 {
     struct world *w = arg;
@@ -324,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(an_access_token_lives_ten_minutes),
         WORLD_TEST(a_known_token_ends_with_its_session_and_its_time),
+        WORLD_TEST(what_is_remembered_of_a_token_goes_with_it),
         WORLD_TEST(another_role_counts_from_the_next_request_on),
         WORLD_TEST(more_tokens_than_are_remembered_are_all_good),
         WORLD_TEST(many_threads_know_a_token_while_people_come_and_go),
