@@ -14,6 +14,19 @@ struct source {
     struct pb_buf text;
 };
 
+/* Lines are missing: was the log removed, or begun to be, since it was opened? */
+static int check_removed(struct source *source, struct pb_db *db, struct pb_error *err)
+{
+    struct pb_log_state now;
+
+    if (pb_log_rows_load(db, source->execution, &now, err) < 0)
+        return -1;
+    if (now.birth != source->state.birth || now.lines < source->state.lines)
+        return pb_fail_reason(err, PB_ERROR_NOT_FOUND, "log_removed", "log of %s was removed",
+                              source->execution);
+    return 0;
+}
+
 /* The chunk with this line; or, where there is none, the lines that are missing. */
 static int find_row(struct source *source, struct pb_db *db, uint64_t line,
                     struct pb_log_row *ret_row, bool *ret_is_there, struct pb_error *err)
@@ -27,7 +40,8 @@ static int find_row(struct source *source, struct pb_db *db, uint64_t line,
     *ret_row = row;
     if (*ret_is_there)
         return 0;
-    if (pb_log_rows_next(db, source->execution, line, &next_line, &next_byte, err) < 0)
+    if (check_removed(source, db, err) < 0 ||
+        pb_log_rows_next(db, source->execution, line, &next_line, &next_byte, err) < 0)
         return -1;
     ret_row->line = row.line + row.lines;
     ret_row->byte = row.byte + row.bytes;

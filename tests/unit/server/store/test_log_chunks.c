@@ -7,6 +7,7 @@
 #include "server/store/db_private.h"
 #include "server/store/execution_store.h"
 #include "server/store/log_chunks.h"
+#include "server/store/log_store_private.h"
 #include "store_test.h"
 
 struct world {
@@ -210,6 +211,30 @@ TEST(a_log_of_many_chunks_is_removed_in_steps_and_leaves_nothing)
     expect_range(w, 0, 3);
 }
 
+TEST(who_reads_a_log_that_is_being_removed_is_told)
+{
+    struct world *w = *state;
+    struct pb_log_reader *reader;
+    struct pb_buf text;
+
+    for (uint64_t at = 0; at < 40; at++)
+        assert_ok(append(w, 1, at, 1, NULL), &w->err);
+    for (int gone = 0; gone < 2; gone++) { /* some chunks of it, then all */
+        reader = pb_log_reader_open(w->logs, w->id, &w->err);
+        assert_non_null(reader);
+        pb_buf_init(&text, 1 << 20);
+        if (gone)
+            assert_ok(pb_log_remove(w->logs, w->id, &w->err), &w->err);
+        else
+            assert_ok(w->logs->ops->thin(w->logs, w->id, &w->err), &w->err);
+        assert_refused(pb_log_reader_text(reader, 0, &text, &w->err), &w->err, PB_ERROR_NOT_FOUND);
+        assert_string_equal(w->err.reason, "log_removed");
+        pb_buf_release(&text);
+        pb_log_reader_close(reader);
+        assert_int_equal(info_of(w).lines, gone ? 0 : 8);
+    }
+}
+
 TEST(the_execution_says_where_its_log_is)
 {
     struct world *w = *state;
@@ -338,6 +363,7 @@ int main(void)
         WITH_LOGS(any_range_is_read_whatever_the_chunks),
         WITH_LOGS(complete_reopen_and_remove_are_remembered),
         WITH_LOGS(a_log_of_many_chunks_is_removed_in_steps_and_leaves_nothing),
+        WITH_LOGS(who_reads_a_log_that_is_being_removed_is_told),
         WITH_LOGS(the_execution_says_where_its_log_is),
         WITH_LOGS(a_log_past_its_limit_ends_with_a_line_that_says_so),
         WITH_LOGS(search_marks_and_the_text_alone_work_as_on_files),
