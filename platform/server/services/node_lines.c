@@ -19,7 +19,7 @@
 #include "server/services/platform.h"
 
 enum {
-    LINES_MAX = 4 << 20,      /* a part of the log store's queue: the rest is for our own lines */
+    LINES_MAX = 8 << 20,      /* a part of the log store's queue: the rest is for our own lines */
     CHUNK_OVERHEAD = 1 << 10, /* what a chunk costs beside its text */
 };
 

@@ -11,7 +11,7 @@
 #include "server/services/node_private.h"
 #include "server/services/platform.h"
 
-enum { MIB = 1 << 20, CHUNKS_MAX = 64, LANES_COUNT = 4 };
+enum { MIB = 1 << 20, ROOM = 8 /* of them */, CHUNKS_MAX = 64, LANES_COUNT = 4 };
 
 typedef void acked_fn(void *arg, int64_t next, const struct pb_error *err);
 
@@ -192,7 +192,7 @@ static size_t woken(void)
 TEST(who_stalled_first_goes_on_first_and_a_large_chunk_is_not_passed_by_small_ones)
 {
     (void)state;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 2 * ROOM; i++)
         assert_int_equal(send(0, MIB / 2), 0);
     stall(1, MIB);
     stall(2, 2048);
@@ -219,7 +219,7 @@ TEST(who_stalled_first_goes_on_first_and_a_large_chunk_is_not_passed_by_small_on
 TEST(room_that_is_not_used_goes_to_the_next_one)
 {
     (void)state;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < ROOM; i++)
         assert_int_equal(send(0, MIB), 0);
     stall(1, MIB);
     stall(2, MIB);
@@ -239,7 +239,7 @@ TEST(room_that_is_not_used_goes_to_the_next_one)
 TEST(when_all_was_answered_meanwhile_a_lane_goes_on_at_once)
 {
     (void)state;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < ROOM; i++)
         assert_int_equal(send(0, MIB), 0);
     assert_int_equal(send(1, MIB), PB_NODE_LATER);
     while (world.first < world.count)
@@ -256,7 +256,7 @@ TEST(lines_that_cannot_be_stored_close_the_link_and_give_their_room_back)
     const struct pb_error gap = {PB_ERROR_CONFLICT, .reason = "gap"};
 
     (void)state;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < ROOM; i++)
         assert_int_equal(send(0, MIB), 0);
     stall(1, MIB);
     answer(&full);
@@ -274,7 +274,7 @@ TEST(lines_that_cannot_be_stored_close_the_link_and_give_their_room_back)
 TEST(at_the_end_nobody_is_left_waiting)
 {
     (void)state;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < ROOM; i++)
         assert_int_equal(send(0, MIB), 0);
     stall(1, MIB);
     stall(2, MIB);
