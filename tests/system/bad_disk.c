@@ -25,7 +25,8 @@ static int is_bad(int fd, const char *how, int *ret_ms)
 
     if (file < 0)
         return 0;
-    if (read(file, text, sizeof(text) - 1) < 0 || sscanf(text, "%19s %99s %d", now, part, ret_ms) < 2)
+    if (read(file, text, sizeof(text) - 1) < 0 ||
+        sscanf(text, "%19s %99s %d", now, part, ret_ms) < 2)
         text[0] = '\0';
     close(file);
     if (!text[0] || strcmp(now, how) != 0)
