@@ -21,6 +21,12 @@ int pb_execution_fail_not_found(const char *id, struct pb_error *err);
 /* Brings what the queue keeps of a row in line with the rest of it, before it is written: its place, and
  * why it cannot start. */
 int pb_queue_settle(struct pb_db *db, struct pb_execution *row, struct pb_error *err) PB_MUST_CHECK;
+/* The same where it is known whether an older execution of its work item is open. */
+void pb_queue_settle_as(struct pb_execution *row, bool busy);
+/* Is one? Of one work item the oldest open execution goes first. */
+#define PB_QUEUE_BEFORE(item, created_at, id)                                              \
+    "SELECT 1 FROM executions WHERE work_item_id = " item " AND completed_at IS NULL AND " \
+    "(created_at, id) < (" created_at ", " id ") LIMIT 1"
 /* An execution of a work item has ended: the next one's turn. */
 int pb_queue_next_of_item(struct pb_db *db, const struct pb_execution *ended,
                           struct pb_error *err) PB_MUST_CHECK;

@@ -157,30 +157,33 @@ static int count_move(struct pb_db *db, const char *project_id, enum pb_executio
                      NULL, err);
 }
 
-/* The next number of the project, if its queue has room. */
-static int next_number(struct pb_db *db, const char *project_id, int64_t *ret_number,
-                       struct pb_error *err)
+/* What a new row needs to know: its number, and whether it is its turn; if its project's queue has room. */
+static int find_place(struct pb_db *db, struct pb_execution *row, struct pb_error *err)
 {
     struct pb_rows *rows = pb_db_query(
         db,
         "SELECT (SELECT coalesce(max(number), 0) + 1 FROM executions WHERE project_id = ?1), "
-        "(SELECT count FROM execution_counts WHERE project_id = ?1 AND status = 'queued')",
-        PB_VALUES(T(project_id)), err);
+        "(SELECT count FROM execution_counts WHERE project_id = ?1 AND status = 'queued'), "
+        "(" PB_QUEUE_BEFORE("?2", "?3", "?4") ")",
+        PB_VALUES(T(row->project_id), I(row->work_item_id), I(row->created_at), T(row->id)), err);
     int64_t queued = 0;
+    bool busy = false;
     int r;
 
     if (!rows)
         return -1;
     r = pb_rows_next(rows, err);
     if (r > 0) {
-        *ret_number = pb_rows_int(rows, 0);
+        row->number = pb_rows_int(rows, 0);
         queued = pb_rows_int(rows, 1);
+        busy = !pb_rows_is_null(rows, 2);
     }
     pb_rows_end(rows);
     if (r >= 0 && queued >= PB_LIMIT_QUEUED_PER_PROJECT)
         return pb_fail_reason(err, PB_ERROR_LIMITED, "queue_full",
                               "%d executions of project '%s' are waiting already",
-                              PB_LIMIT_QUEUED_PER_PROJECT, project_id);
+                              PB_LIMIT_QUEUED_PER_PROJECT, row->project_id);
+    pb_queue_settle_as(row, busy);
     return r < 0 ? -1 : 0;
 }
 
@@ -240,14 +243,13 @@ int pb_execution_insert(struct pb_db *db, const struct pb_execution *execution, 
 {
     struct pb_execution row = *execution;
 
-    if (pb_execution_take_key(db, row.project_id, row.dedupe_key, row.id, row.created_at, err) <
-            0 ||
-        next_number(db, row.project_id, &row.number, err) < 0)
-        return -1;
     row.version = 1;
     row.status = PB_EXECUTION_QUEUED;
-    if (pb_queue_settle(db, &row, err) < 0 || insert_row(db, &row, err) < 0 ||
-        count_new(db, row.project_id, err) < 0)
+    if (pb_execution_take_key(db, row.project_id, row.dedupe_key, row.id, row.created_at, err) <
+            0 ||
+        find_place(db, &row, err) < 0)
+        return -1;
+    if (insert_row(db, &row, err) < 0 || count_new(db, row.project_id, err) < 0)
         return pb_fail_in(err, "execution %s", row.id);
     *ret_number = row.number;
     return 0;

@@ -14,9 +14,7 @@ static int is_busy(struct pb_db *db, const struct pb_execution *row, bool *ret_b
     int64_t found = 0;
 
     if (row->work_item_id &&
-        pb_db_number(db,
-                     "SELECT 1 FROM executions WHERE work_item_id = ?1 AND completed_at IS NULL "
-                     "AND (created_at, id) < (?2, ?3) LIMIT 1",
+        pb_db_number(db, PB_QUEUE_BEFORE("?1", "?2", "?3"),
                      PB_VALUES(I(row->work_item_id), I(row->created_at), T(row->id)), &found,
                      err) < 0)
         return -1;
@@ -26,8 +24,16 @@ static int is_busy(struct pb_db *db, const struct pb_execution *row, bool *ret_b
 
 int pb_queue_settle(struct pb_db *db, struct pb_execution *row, struct pb_error *err)
 {
-    bool busy;
+    bool busy = false;
 
+    if (row->status == PB_EXECUTION_QUEUED && is_busy(db, row, &busy, err) < 0)
+        return -1;
+    pb_queue_settle_as(row, busy);
+    return 0;
+}
+
+void pb_queue_settle_as(struct pb_execution *row, bool busy)
+{
     row->place = pb_queue_place(row->created_at, row->priority, row->deadline_at);
     if (!pb_execution_is_final(row->status))
         row->completed_at = 0;
@@ -36,10 +42,8 @@ int pb_queue_settle(struct pb_db *db, struct pb_execution *row, struct pb_error 
     if (row->status != PB_EXECUTION_QUEUED) {
         row->queued_reason = row->held_by = NULL;
         row->available_at = row->status == PB_EXECUTION_WAITING_QUOTA ? row->available_at : 0;
-        return 0;
+        return;
     }
-    if (is_busy(db, row, &busy, err) < 0)
-        return -1;
     if (busy)
         row->queued_reason = "work_item_busy";
     else if (row->available_at > row->updated_at)
@@ -50,7 +54,6 @@ int pb_queue_settle(struct pb_db *db, struct pb_execution *row, struct pb_error 
         row->held_by = NULL;
     else
         row->available_at = 0;
-    return 0;
 }
 
 int pb_queue_next_of_item(struct pb_db *db, const struct pb_execution *ended, struct pb_error *err)

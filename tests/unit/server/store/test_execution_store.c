@@ -321,6 +321,36 @@ static void work_from_to(struct store_test *t, const char *id, int64_t number, i
     store_test_write(t, save_attempt, one);
 }
 
+TEST(an_execution_and_its_attempt_are_read_together_or_named_apart)
+{
+    struct store_test *t = *state;
+    struct pb_db *db;
+    struct pb_execution *execution = NULL;
+    struct pb_attempt *one = NULL;
+    const char *id;
+
+    store_test_add_project(t, "site");
+    id = store_test_add_execution(t, "site", issue(t, 12), 1);
+    (void)claimed(t, id);
+    work_from_to(t, id, 1, 50, 80);
+    db = store_test_reader(t);
+    assert_ok(pb_attempt_load_both(db, &t->arena, id, 1, &execution, &one, &t->err), &t->err);
+    assert_string_equal(execution->id, id);
+    assert_string_equal(execution->prompt, "please");
+    assert_string_equal(execution->item, "issue-12");
+    assert_int_equal(execution->active_ms, 30);
+    assert_string_equal(one->execution_id, id);
+    assert_int_equal(one->started_at, 50);
+    assert_int_equal(one->fence, execution->fence);
+    assert_int_equal(one->exit_code, -1);
+    assert_refused(pb_attempt_load_both(db, &t->arena, id, 2, &execution, &one, &t->err), &t->err,
+                   PB_ERROR_NOT_FOUND);
+    assert_string_equal(t->err.reason, "attempt_not_found");
+    assert_refused(pb_attempt_load_both(db, &t->arena, "nothing", 1, &execution, &one, &t->err),
+                   &t->err, PB_ERROR_NOT_FOUND);
+    assert_string_equal(t->err.reason, "execution_not_found");
+}
+
 TEST(working_time_is_that_of_the_attempts_and_not_the_waiting_between_them)
 {
     struct store_test *t = *state;
@@ -662,6 +692,7 @@ int main(void)
         WITH_STORE(a_save_needs_the_version_and_the_status_it_was_made_from),
         WITH_STORE(narrow_changes_do_not_disturb_a_save_in_between),
         WITH_STORE(a_claim_raises_the_fence_and_only_one_wins),
+        WITH_STORE(an_execution_and_its_attempt_are_read_together_or_named_apart),
         WITH_STORE(working_time_is_that_of_the_attempts_and_not_the_waiting_between_them),
         WITH_STORE(an_attempt_with_an_old_fence_cannot_speak),
         WITH_STORE(pages_hold_every_row_once_also_with_equal_times),

@@ -310,6 +310,33 @@ static int write_hold(struct pb_db *db, void *arg, struct pb_error *err)
                      : pb_queue_release(db, hold->id, err);
 }
 
+static struct pb_execution_agenda agenda(struct store_test *t)
+{
+    struct pb_execution_agenda found = {-1, false, false};
+
+    assert_ok(pb_execution_agenda(store_test_reader(t), &found, &t->err), &t->err);
+    return found;
+}
+
+TEST(an_agenda_says_what_there_is_to_do)
+{
+    struct store_test *t = *state;
+    const char *id, *other;
+
+    store_test_add_project(t, "site");
+    assert_int_equal(agenda(t).next_due, 0);
+    id = add(t, (struct pb_execution){.created_at = 10});
+    other = add(t, (struct pb_execution){.created_at = 11});
+    assert_false(agenda(t).is_cancelling || agenda(t).is_held);
+    store_test_write(t, write_change, &(struct change){.id = id, .now = 20, .available_at = 500});
+    assert_int_equal(agenda(t).next_due, 500);
+    store_test_write(t, write_hold, &(struct hold){other, "user//bob"});
+    assert_true(agenda(t).is_held);
+    store_test_set_status(t, other, PB_EXECUTION_CANCELLING);
+    assert_true(agenda(t).is_cancelling);
+    assert_false(agenda(t).is_held);
+}
+
 TEST(what_a_limit_holds_is_out_of_the_way_until_it_is_released)
 {
     struct store_test *t = *state;
@@ -450,6 +477,7 @@ int main(void)
         WITH_STORE(a_work_item_has_one_execution_at_a_time),
         WITH_STORE(what_waits_for_a_time_is_ready_then),
         WITH_STORE(a_time_that_comes_while_the_issue_is_busy_is_forgotten),
+        WITH_STORE(an_agenda_says_what_there_is_to_do),
         WITH_STORE(what_a_limit_holds_is_out_of_the_way_until_it_is_released),
         WITH_STORE(limits_are_replaced_as_a_whole),
         WITH_STORE(what_works_counts_with_its_person_labels_and_node),

@@ -46,6 +46,38 @@ static struct pb_work_item *find_item(struct store_test *t, int64_t number)
     return item;
 }
 
+struct note {
+    int64_t id;
+    const char *session_id;
+    const char *branch;
+};
+
+static int note_item(struct pb_db *db, void *arg, struct pb_error *err)
+{
+    const struct note *note = arg;
+
+    return pb_work_item_note(db, note->id, note->session_id, note->branch, 77, err);
+}
+
+TEST(what_an_attempt_leaves_takes_nothing_away)
+{
+    struct store_test *t = *state;
+    struct pb_work_item issue = make_issue(), *found;
+
+    store_test_add_project(t, "site");
+    store_test_write(t, put_item, &issue);
+    store_test_write(t, note_item, &(struct note){issue.id, "s-1", NULL});
+    store_test_write(t, note_item, &(struct note){issue.id, NULL, "poppo/x"});
+    found = find_item(t, 12);
+    assert_string_equal(found->session_id, "s-1");
+    assert_string_equal(found->branch, "poppo/x");
+    assert_string_equal(found->title, "Roof");
+    assert_int_equal(found->updated_at, 77);
+    assert_refused(pb_store_write(t->store, note_item, &(struct note){12345, "s", NULL}, &t->err),
+                   &t->err, PB_ERROR_NOT_FOUND);
+    assert_string_equal(t->err.reason, "work_item_not_found");
+}
+
 TEST(an_issue_is_one_work_item_and_keeps_what_it_has)
 {
     struct store_test *t = *state;
@@ -482,6 +514,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(an_issue_is_one_work_item_and_keeps_what_it_has),
+        WITH_STORE(what_an_attempt_leaves_takes_nothing_away),
         WITH_STORE(tasks_count_up_and_lists_page),
         WITH_STORE(user_names_are_one_whatever_their_case),
         WITH_STORE(a_refresh_token_turns_once),
