@@ -18,23 +18,12 @@ enum state {
     BAD,
 };
 
-bool pb_http_is_token_char(unsigned char c)
-{
-    static const char marks[] = "!#$%&'*+-.^_`|~";
-
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-        return true;
-    for (const char *mark = marks; *mark; mark++) {
-        if (c == (unsigned char)*mark)
-            return true;
-    }
-    return false;
-}
-
-bool pb_http_is_text_char(unsigned char c)
-{
-    return c == '\t' || (c >= 0x20 && c != 0x7f);
-}
+const bool PB_HTTP_TOKEN_CHARS[256] = {
+    ['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['!'] = true,  ['#'] = true,
+    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
+    ['`'] = true,         ['|'] = true,         ['~'] = true,
+};
 
 static int hex_digit(char c)
 {

@@ -25,8 +25,17 @@ struct pb_http_chunked {
 bool pb_http_chunked_scan(struct pb_http_chunked *chunked, const char *data, size_t len,
                           size_t *ret_used, bool *ret_done) PB_MUST_CHECK;
 
-bool pb_http_is_token_char(unsigned char c);
+extern const bool PB_HTTP_TOKEN_CHARS[256];
+
+static inline bool pb_http_is_token_char(unsigned char c)
+{
+    return PB_HTTP_TOKEN_CHARS[c];
+}
+
 /* HTAB, SP, VCHAR, obs-text: what a field value may hold. */
-bool pb_http_is_text_char(unsigned char c);
+static inline bool pb_http_is_text_char(unsigned char c)
+{
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+}
 
 #endif

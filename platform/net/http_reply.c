@@ -105,7 +105,7 @@ static const char *date_now(void)
 static bool is_ours(const char *name)
 {
     for (size_t i = 0; i < sizeof(OURS) / sizeof(OURS[0]); i++) {
-        if (strcasecmp(name, OURS[i]) == 0)
+        if ((name[0] | 0x20) == (OURS[i][0] | 0x20) && strcasecmp(name, OURS[i]) == 0)
             return true;
     }
     return false;
