@@ -1,20 +1,26 @@
--- wrk: the paths of a file in turn, with a token; says what it saw in one line.
-local requests, at = {}, 0
+-- wrk: the paths of a file in turn, with a token; says what it saw in one line. A single path is left to wrk alone, which
+-- then spends less on a request than a server does.
+local paths, requests, at = {}, {}, 0
 
-function init()
-    local headers = {}
-    local token = os.getenv("TOKEN")
-    if token ~= "" then
-        headers["Authorization"] = "Bearer " .. token
-    end
-    for path in io.lines(os.getenv("PATHS")) do
-        requests[#requests + 1] = wrk.format("GET", path, headers)
-    end
+for path in io.lines(os.getenv("PATHS")) do
+    paths[#paths + 1] = path
 end
+if os.getenv("TOKEN") ~= "" then
+    wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
+end
+wrk.path = paths[1]
 
-function request()
-    at = at % #requests + 1
-    return requests[at]
+if #paths > 1 then
+    function init()
+        for number, path in ipairs(paths) do
+            requests[number] = wrk.format("GET", path)
+        end
+    end
+
+    function request()
+        at = at % #requests + 1
+        return requests[at]
+    end
 end
 
 function done(summary, latency)
