@@ -26,6 +26,7 @@ enum {
     ANSWER_MAX = 64 << 10,
     REQUEST_MAX = 64 << 10,
     BACKLOG = 128,
+    TELL_TRIES = 3,
 };
 
 static const char SOCKET[] = "broker.sock";
@@ -321,21 +322,34 @@ static struct registered *remember(struct pb_broker_link *link,
     return registered;
 }
 
+static int tell(struct pb_broker_link *link, const struct pb_broker_registration *registration,
+                struct pb_error *err)
+{
+    struct registered *registered;
+
+    /* Connect first: what is remembered is told to a new broker by connecting. */
+    forget(link, registration->attempt);
+    if (connect_broker(link, err) < 0)
+        return -1;
+    registered = remember(link, registration, err);
+    if (!registered)
+        return -1;
+    if (ask(link, registered->request.data, registered->request.len, err) == 0)
+        return 0;
+    forget(link, registration->attempt);
+    return -1;
+}
+
 int pb_broker_link_register(struct pb_broker_link *link,
                             const struct pb_broker_registration *registration, struct pb_error *err)
 {
-    struct registered *registered;
     int r = -1;
 
     pthread_mutex_lock(&link->lock);
-    /* Connect first: what is remembered is told to a new broker by connecting. */
-    forget(link, registration->attempt);
-    if (connect_broker(link, err) == 0) {
-        registered = remember(link, registration, err);
-        if (registered)
-            r = ask(link, registered->request.data, registered->request.len, err);
-        if (r < 0 && registered)
-            forget(link, registration->attempt);
+    for (int i = 0; i < TELL_TRIES && r < 0; i++) {
+        r = tell(link, registration, err);
+        if (r < 0 && err->code != PB_ERROR_UNREACHABLE)
+            break; /* else it died while it was told: the next one is */
     }
     pthread_mutex_unlock(&link->lock);
     return r;

@@ -419,7 +419,7 @@ def work(server, ask):
         node.result(start, outcome, "work", last_line=20, **more)
         server.wait(run, outcome)
         ran[title] = run
-    ran["again"] = ask("POST", f"/api/executions/{ran['bad']}/retry", {"session": "same"}, keep="a retry")["id"]
+    ran["again"] = ask("POST", f"/api/executions/{ran['bad']}/retry", {"session": "same"}, keep=False)["id"]  # started at once or not
     start = node.take("work", execution=ran["again"])
     node.lines(start, 0, "once more", project="work")
     node.expect("log_ack", execution=ran["again"])  # so the log has been counted when it ends

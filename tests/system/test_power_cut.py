@@ -13,6 +13,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import uuid
 
 import pytest
 
@@ -45,7 +46,11 @@ class Disk:
         subprocess.run([str(word) for word in words], check=True, capture_output=True)
 
     def plug_in(self):
-        """Replays what its journal holds, as after any such end."""
+        """Replays what its journal holds, as after any such end. In a file of its own each time: somebody else's mount
+        namespace may still hold the old one, and would hand out its dead file system again."""
+        before, self.image = self.image, self.folder / f"image-{uuid.uuid4().hex}"
+        self.call("cp", "--sparse=always", before, self.image)
+        before.unlink()
         self.call("mount", "-o", "loop", self.image, self.path)
         self.is_mounted = True
 

@@ -19,6 +19,7 @@ static char folder[] = "/tmp/poppo-broker-link-XXXXXX";
 static struct pb_project_dirs dirs;
 static struct pb_process broker;
 static unsigned started;
+static unsigned stillborn; /* so many more die before they can answer */
 static struct pb_broker_link *link_here;
 
 int pb_spawn_broker(struct pb_spawn *spawn, unsigned slot, int listener, int control,
@@ -37,6 +38,10 @@ int pb_spawn_broker(struct pb_spawn *spawn, unsigned slot, int listener, int con
 
     (void)spawn;
     assert_int_equal(slot, 7);
+    if (stillborn > 0) {
+        stillborn--;
+        spec.path = "/bin/true";
+    }
     if (pb_process_spawn(&spec, &broker, err) < 0)
         return -1;
     *ret_pid = broker.pid;
@@ -177,6 +182,20 @@ TEST(a_dead_broker_is_replaced_for_the_next_attempt_too)
     assert_int_equal(call(TWO), 502);
 }
 
+TEST(a_broker_that_dies_while_it_is_told_is_replaced)
+{
+    stillborn = 1;
+    register_attempt("a.1", ONE);
+    assert_int_equal(started, 2);
+    assert_int_equal(call(ONE), 502);
+    kill_broker(SIGKILL);
+    stillborn = 2;
+    register_attempt("b.1", TWO);
+    assert_int_equal(started, 5);
+    assert_int_equal(call(ONE), 502);
+    assert_int_equal(call(TWO), 502);
+}
+
 TEST(without_attempts_nothing_is_started)
 {
     struct pb_error err = {0};
@@ -239,6 +258,7 @@ int main(void)
         T(an_ended_attempt_s_key_opens_nothing),
         T(a_dead_broker_is_replaced_with_all_it_knew),
         T(a_dead_broker_is_replaced_for_the_next_attempt_too),
+        T(a_broker_that_dies_while_it_is_told_is_replaced),
         T(without_attempts_nothing_is_started),
         T(a_restarted_runner_takes_over_a_living_broker),
         T(the_control_socket_is_for_its_owner),
