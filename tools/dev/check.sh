@@ -87,7 +87,7 @@ check_threads()
     # gcc 12's ThreadSanitizer finds no room for its memory where the kernel scatters everything.
     setarch -R true 2>/dev/null && still=(setarch -R)
     [ -f "$dir/build.ninja" ] || run_quietly "configuring" meson setup "$dir" "$here" -Dtests=enabled \
-        -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false --werror
+        -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false # warnings are judged by the unit step
     "${still[@]}" meson test -C "$dir" --suite threads --print-errorlogs # builds what these need, and no more
 }
 
@@ -127,7 +127,7 @@ check_system()
 {
     check_stage
     setup_promtool
-    export POPPO_PROMTOOL=$work/promtool/promtool
+    [ ! -x "$work/promtool/promtool" ] || export POPPO_PROMTOOL=$work/promtool/promtool
     local marks=(-m "not long")
     [ -n "$long" ] && marks=()
     # They wait more than they work: three files at a time.

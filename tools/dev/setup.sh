@@ -191,19 +191,30 @@ npm_folder()
     stamp_set "npm-$(basename "$to")" "$hash"
 }
 
-# Judges what /metrics says. It comes in Debian's prometheus, whose service nobody here wants: only this one file is taken.
+# Judges what /metrics says. In Debian 12 it comes with prometheus, whose service nobody here wants: only this one file is taken.
 setup_promtool()
 {
     local folder=$work/promtool
     [ -x "$folder/promtool" ] && return
     say "fetching promtool"
-    rm -rf "$folder.new" && mkdir -p "$folder.new"
-    (cd "$folder.new" && apt-get download -qq prometheus >"$work/apt.log" 2>&1) ||
-        { tail -5 "$work/apt.log" >&2; die "apt-get download prometheus failed; as root, run: apt-get update, then start this again"; }
-    dpkg-deb --fsys-tarfile "$folder.new"/prometheus_*.deb | tar -x -C "$folder.new" ./usr/bin/promtool
-    mv "$folder.new/usr/bin/promtool" "$folder.new/promtool"
-    rm -rf "$folder.new"/usr "$folder.new"/*.deb
-    rm -rf "$folder" && mv "$folder.new" "$folder"
+    rm -rf "$folder" "$folder.new" && mkdir -p "$folder.new"
+    if ! promtool_download "$folder.new" && can_be_root; then
+        as_root apt-get update -qq || true # a machine may have no lists of packages yet
+        promtool_download "$folder.new" || true
+    fi
+    set -- "$folder.new"/*.deb
+    [ -f "$1" ] || { say "promtool cannot be had, its test is left out:" "$(tail -1 "$work/apt.log")"; return; }
+    dpkg-deb --fsys-tarfile "$1" | tar -x -C "$folder.new" ./usr/bin/promtool
+    mkdir "$folder"
+    mv "$folder.new/usr/bin/promtool" "$folder/promtool"
+    rm -rf "$folder.new"
+}
+
+promtool_download()
+{
+    local package=prometheus
+    apt-cache show promtool >/dev/null 2>&1 && package=promtool
+    (cd "$1" && apt-get download -qq $package) >"$work/apt.log" 2>&1
 }
 
 setup_node()

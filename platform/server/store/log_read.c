@@ -115,7 +115,7 @@ int pb_log_read(struct pb_log_store *logs, const char *execution, const struct p
                 struct pb_log_info *ret_info, struct pb_error *err)
 {
     struct pb_log_reader *reader = pb_log_reader_open(logs, execution, err);
-    uint64_t from, count;
+    uint64_t from = 0, count = 0;
     int r;
 
     if (!reader)
