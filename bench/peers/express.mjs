@@ -6,7 +6,7 @@ import { live } from './live.mjs';
 
 const app = express();
 app.disable('x-powered-by');
-app.set('etag', false); // ours gives none on these either
+app.set('etag', false); // work that is not needed here; ours gives the lists one
 app.use((request, response, next) => {
   response.set(HEADERS);
   next();
