@@ -1,4 +1,4 @@
-/* What auth.c and auth_session.c share. */
+/* What auth.c, auth_session.c and auth_principal.c (whose a token is) share. */
 #ifndef PB_SERVER_SERVICES_AUTH_PRIVATE_H
 #define PB_SERVER_SERVICES_AUTH_PRIVATE_H
 

@@ -11,7 +11,7 @@
  *
  * What should run where is computed from the rows and sent whole after each
  * hello (project_wishes) and piecewise after a change. A node that is silent
- * keeps its attempts; they are given up offline_limit + 30 s later, at once
+ * keeps its attempts; they are given up offline_limit + offline_grace later, at once
  * when it comes back with another boot id, and one by one when its runner
  * says what it has (runner_hello) and they are not there.
  *

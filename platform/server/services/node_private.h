@@ -1,6 +1,7 @@
 /* What the files of the node hub share: node_hub.c (life), node_link.c (one connection),
- * node_messages.c (what nodes say), node_lines.c (log lines), node_wishes.c (what should run where), node_assign.c
- * (work), node_pending.c (work nobody has accepted yet). */
+ * node_messages.c (what nodes say), node_hello.c (what they say first, and of their state), node_lines.c (log
+ * lines), node_wishes.c (what should run where), node_assign.c (work), node_pending.c (work nobody has accepted
+ * yet). */
 #ifndef PB_SERVER_SERVICES_NODE_PRIVATE_H
 #define PB_SERVER_SERVICES_NODE_PRIVATE_H
 
@@ -71,7 +72,6 @@ struct link {
     unsigned refusals;
     bool is_paused;
     bool is_closed;
-    bool is_welcome;
     struct pb_message_gate gate;
 };
 
@@ -214,6 +214,7 @@ void pb_node_send_discard(struct link *link, const char *project_id, const char 
                           int64_t attempt);
 void pb_node_send_cancel(struct link *link, const struct pb_attempt_claim *claim,
                          const char *reason);
+
 /* --- node_pending.c --------------------------------------------------------------------------------------- */
 
 void pb_pending_add(struct pb_node_hub *hub, const struct pb_execution *execution);

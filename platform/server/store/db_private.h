@@ -67,7 +67,7 @@ struct pb_rows; /* one running statement; at most a few at a time */
  * whether it can succeed, or let it do nothing ON CONFLICT, instead of going on after it failed. */
 int pb_db_run(struct pb_db *db, const char *sql, const struct pb_values *values,
               int64_t *ret_changed, struct pb_error *err) PB_MUST_CHECK;
-/* An UPDATE or DELETE that must touch a row: if it touches none it fails with `otherwise`. Inside a change
+/* A statement that must touch a row (an INSERT that ON CONFLICT does nothing, too): if it touches none it fails with `otherwise`. Inside a change
  * that, too, may come from a later call. */
 int pb_db_run_one(struct pb_db *db, const char *sql, const struct pb_values *values,
                   const struct pb_error *otherwise, struct pb_error *err) PB_MUST_CHECK;
