@@ -87,6 +87,7 @@ static const struct row PROBLEMS[] = {
     {"stopping", "プラットフォームが停止しようとしています", false},
     {"memory", "プラットフォームのメモリーが不足しています", false},
     {"too_much_data", "内容が大きすぎます", false},
+    {"not_utf8", "UTF-8 ではない文字が含まれています", false},
     {"disk_full", "プラットフォームのディスクに空きがありません", false},
     {"database_down", "プラットフォームがデータベースに接続できません", false},
     {"outcome_unknown", "変更が保存されたかどうかを確認できませんでした", false},

@@ -23,7 +23,7 @@ def sources(*folders):
 
 
 def found(text, pattern):
-    return {word for match in re.finditer(pattern, text) for word in re.findall(r'"([a-z_]+)"', match[1])}
+    return {word for match in re.finditer(pattern, text) for word in re.findall(r'"([a-z0-9_]+)"', match[1])}
 
 
 def codes():
@@ -31,10 +31,10 @@ def codes():
     text = sources("base", "net", "model", "server")
     patterns = [
         r"pb_fail_reason\(\s*[^;]*?PB_ERROR_\w+,\s*([^,]+),",
-        r'PB_ERROR_\w+,\s*("[a-z_]+")\}',
-        r'(?:memcpy|snprintf)\(err->reason,[^;]*?("[a-z_]+")',
-        r'refuse\(\w+, \d+,(?: "[^"]*",)? ("[a-z_]+"),',
-        r'REFUSAL\(\w+, \d+, ("[a-z_]+")',
+        r'PB_ERROR_\w+,\s*("[a-z0-9_]+")\}',
+        r'(?:memcpy|snprintf)\(err->reason,[^;]*?("[a-z0-9_]+")',
+        r'refuse\(\w+, \d+,(?: "[^"]*",)? ("[a-z0-9_]+"),',
+        r'REFUSAL\(\w+, \d+, ("[a-z0-9_]+")',
     ]
     return set().union(found((PLATFORM / "base/error.h").read_text(), r'X\(\w+, \d+, ("\w+")\)'), *(found(text, p) for p in patterns))
 

@@ -20,7 +20,7 @@ function sources(...folders: string[]): string {
 
 const found = (text: string, pattern: RegExp): string[] =>
   [...text.matchAll(pattern)].flatMap((match) =>
-    [...(match[1] ?? '').matchAll(/"([a-z_]+)"/g)].map((word) => word[1] ?? ''),
+    [...(match[1] ?? '').matchAll(/"([a-z0-9_]+)"/g)].map((word) => word[1] ?? ''),
   )
 
 /** Reasons of errors, however they are given. */
@@ -29,10 +29,10 @@ function reasons(): string[] {
   return [
     ...found(readFileSync(`${platform}/base/error.h`, 'utf8'), /X\(\w+, \d+, ("\w+")\)/g),
     ...found(text, /pb_fail_reason\(\s*[^;]*?PB_ERROR_\w+,\s*([^,]+),/g),
-    ...found(text, /PB_ERROR_\w+,\s*("[a-z_]+")\}/g),
-    ...found(text, /(?:memcpy|snprintf)\(err->reason,[^;]*?("[a-z_]+")/g),
-    ...found(text, /refuse\(\w+, \d+,(?: "[^"]*",)? ("[a-z_]+"),/g),
-    ...found(text, /REFUSAL\(\w+, \d+, ("[a-z_]+")/g),
+    ...found(text, /PB_ERROR_\w+,\s*("[a-z0-9_]+")\}/g),
+    ...found(text, /(?:memcpy|snprintf)\(err->reason,[^;]*?("[a-z0-9_]+")/g),
+    ...found(text, /refuse\(\w+, \d+,(?: "[^"]*",)? ("[a-z0-9_]+"),/g),
+    ...found(text, /REFUSAL\(\w+, \d+, ("[a-z0-9_]+")/g),
   ]
 }
 

@@ -168,6 +168,7 @@ export const sentences: Record<string, Key> = {
   stopping: 'error.overloaded',
   memory: 'error.overloaded',
   too_much_data: 'error.too_large',
+  not_utf8: 'error.invalid',
   disk_full: 'error.disk_full',
   database_down: 'error.database_down',
   outcome_unknown: 'error.outcome_unknown',
