@@ -1,23 +1,21 @@
 /*
- * Every limit on what a person, GitHub or an agent can grow, by name. Lengths
- * are bytes unless they say characters. Reaching one is an error with the
- * limit in its message, never a silent cut (log lines excepted: they are cut
- * and marked, because a log must not stop for one long line).
+ * Limits on what a person, GitHub or an agent can grow, by name; one that a
+ * single file needs to know stands there. Lengths are bytes unless they say
+ * characters. Reaching one is an error with the limit in its message, never a
+ * silent cut (log lines excepted: they are cut and marked, because a log must
+ * not stop for one long line).
  */
 #ifndef PB_MODEL_LIMITS_H
 #define PB_MODEL_LIMITS_H
 
 enum {
-    /* requests and pages */
-    PB_LIMIT_REQUEST_BYTES = 1 << 20,
-    PB_LIMIT_REQUEST_ARENA_BYTES = 8 << 20,
+    /* pages */
     PB_LIMIT_PAGE = 200,
     PB_LIMIT_PAGE_DEFAULT = 50,
     PB_LIMIT_CURSOR = 1024,
     PB_LIMIT_QUERY = 200,
 
     /* projects */
-    PB_LIMIT_PROJECTS = 20000,
     PB_LIMIT_PROJECT_ID = 63,
     PB_LIMIT_PROJECT_NAME_CHARS = 100,
     PB_LIMIT_GITHUB_OWNER = 39,
@@ -44,12 +42,10 @@ enum {
     PB_LIMIT_SILENCE_SECONDS_MIN = 5,
     PB_LIMIT_BUDGET_USD = 10000,
 
-    /* environment variables and secrets */
+    /* environment variables */
     PB_LIMIT_ENV_VARS_PER_PROJECT = 500,
     PB_LIMIT_ENV_NAME = 128,
     PB_LIMIT_ENV_VALUE = 32 << 10,
-    PB_LIMIT_SECRET_NAME = 64,
-    PB_LIMIT_SECRET_VALUE = 16 << 10,
 
     /* people */
     PB_LIMIT_USERNAME = 32,
@@ -67,9 +63,7 @@ enum {
     PB_LIMIT_QUESTION = 16 << 10,
     PB_LIMIT_REASON = 2000,
     PB_LIMIT_REMARK_CHARS = 4000,
-    PB_LIMIT_DEDUPE_KEY = 200,
     PB_LIMIT_ATTEMPTS_LOST = 3, /* then the execution fails: node_lost */
-    PB_LIMIT_CHANGED_FILES = 50,
 
     /* logs */
     PB_LIMIT_LOG_LINE = 16 << 10,   /* the text; time and stream stand before it */
@@ -79,14 +73,10 @@ enum {
     PB_LIMIT_LOG_QUERY = 500,       /* what is searched for */
     PB_LIMIT_LOG_MARKS = 10000,     /* of one log, told in one answer */
 
-    /* nodes and their link */
-    PB_LIMIT_NODES = 1000,
+    /* nodes */
     PB_LIMIT_NODE_NAME = 63,
-    PB_LIMIT_FRAME_BYTES = 1 << 20,
 
     /* GitHub */
-    PB_LIMIT_ISSUE_BODY_CHARS = 65536, /* GitHub's own */
-    PB_LIMIT_COMMENT_CHARS = 60000,    /* below GitHub's 65,536: room for our frame around it */
     PB_LIMIT_GITHUB_CACHE_BODY = 1 << 20,
 };
 
