@@ -34,8 +34,6 @@ enum {
 struct pb_request {
     struct pb_platform *platform;
     struct pb_http_exchange *exchange;
-    struct pb_db *
-        db; /* this thread's reader; NULL only in handlers of PUBLIC routes while it cannot be had */
     struct pb_arena *arena;
     const struct pb_principal *who; /* NULL on PUBLIC routes */
     const struct pb_json *body;     /* checked against its table; NULL on routes without one */

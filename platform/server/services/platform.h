@@ -67,7 +67,7 @@ struct pb_platform_settings {
 struct pb_platform {
     struct pb_platform_settings settings;
     struct pb_loop *loop;        /* the first of the loops with sockets; signals, timers */
-    struct pb_pool *pool;        /* handlers and node messages */
+    struct pb_pool *pool;        /* handlers */
     struct pb_pool *slow_pool;   /* checks and other calls that wait for the outside */
     struct pb_http_client *http; /* outgoing calls */
     struct pb_github

@@ -99,7 +99,6 @@ int pb_execution_is_claimed(struct pb_db *db, const char *token, bool *ret_claim
 /* WAITING_QUOTA ones whose available_at has come. */
 int pb_execution_due(struct pb_db *db, struct pb_arena *arena, int64_t now_ms, size_t limit,
                      struct pb_execution_list *ret_list, struct pb_error *err) PB_MUST_CHECK;
-/* The next time something waiting becomes due (queue and quota), perhaps past; 0 = nothing waits for a time. */
 /* What time and limits leave the scheduler to do, in one question. */
 struct pb_execution_agenda {
     int64_t next_due; /* the first available_at; 0 = none */
@@ -108,6 +107,7 @@ struct pb_execution_agenda {
 };
 int pb_execution_agenda(struct pb_db *db, struct pb_execution_agenda *ret_agenda,
                         struct pb_error *err) PB_MUST_CHECK;
+/* The next time something waiting becomes due (queue and quota), perhaps past; 0 = nothing waits for a time. */
 int pb_execution_next_due(struct pb_db *db, int64_t *ret_at, struct pb_error *err) PB_MUST_CHECK;
 /* CANCELLING ones, those asked first first. */
 int pb_execution_cancelling(struct pb_db *db, struct pb_arena *arena, size_t limit,

@@ -1,5 +1,6 @@
 /*
- * The lines executions write. Files, not rows.
+ * The lines executions write. Files, as told here; log_chunks.h keeps the same
+ * promises with rows of the database (setting log_store).
  *
  *   append ──> queue ──> log writer, once a tick (≤ 20 ms):
  *                          segments   lines to <dir>/<yyyy-mm>/<execution>.log, not synced
