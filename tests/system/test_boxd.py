@@ -133,7 +133,7 @@ while True:
         rig.until("they run", lambda: alive(TASK) and alive(RUNNER), 10)
         assert boxd.ask(REMOVE) == 0
         rig.until("all have ended", lambda: fighter.poll() is not None and sleeper.poll() is not None, 10)
-        assert not alive(TASK) and not alive(RUNNER)
+        rig.until("who was killed is gone", lambda: not alive(TASK) and not alive(RUNNER), 10)
     finally:
         for process in (fighter, sleeper):
             if process.poll() is None:

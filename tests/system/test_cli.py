@@ -104,7 +104,7 @@ def test_projects_are_listed_shown_stopped_and_started(cli, platform):
 
 def test_run_and_follow_ends_with_the_result(cli, platform, github):
     number = github.issue("Please write a note", labels=())
-    name = re.match(r"(app#\d+): queued\n", cli("run", "app", number, "--follow"))[1]
+    name = re.match(r"(app#\d+): \w+\n", cli("run", "app", number, "--follow"))[1]
     row = json.loads(cli("executions", "show", name, "--json"))
     shown = cli("executions", "show", row["id"])
     assert "succeeded" in shown and row["branch"] in shown and "Summary:" in shown

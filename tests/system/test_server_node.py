@@ -211,6 +211,8 @@ def test_an_idempotency_key_starts_once(server, node):
     one = server.ok("POST", "/api/projects/app/executions", {"title": "t", "prompt": "p"}, Idempotency_Key="abc")
     two = server.ok("POST", "/api/projects/app/executions", {"title": "t", "prompt": "p"}, Idempotency_Key="abc")
     assert one["id"] == two["id"]
+    long = server.api("POST", "/api/projects/app/executions", {"title": "t", "prompt": "p"}, Idempotency_Key="k" * 101)
+    assert (long.status, long.json["field"]) == (400, "Idempotency-Key")
     both = server.api("POST", "/api/projects/app/executions", {"title": "t", "prompt": "p", "issue_number": 3})
     assert both.json["field"] == "issue_number"
     none = server.api("POST", "/api/projects/app/executions", {})

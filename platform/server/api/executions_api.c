@@ -13,6 +13,8 @@
 #include "server/services/project_control.h"
 #include "server/services/reading.h"
 
+enum { KEY_MAX = 100 }; /* bytes of an Idempotency-Key */
+
 int executions_list(struct pb_request *req, struct pb_error *err)
 {
     struct pb_page_wish wish = {
@@ -70,6 +72,7 @@ static int check_create(struct pb_request *req, struct pb_error *err)
     bool has_issue = pb_json_get(req->body, "issue_number");
     const char *title = pb_json_text(req->body, "title", NULL);
     const char *prompt = pb_json_text(req->body, "prompt", NULL);
+    const char *key = pb_http_header(req->exchange, "Idempotency-Key");
 
     if (has_issue && (title || prompt))
         wrong(req, "issue_number", "either an issue, or a title and a prompt, not both");
@@ -77,6 +80,8 @@ static int check_create(struct pb_request *req, struct pb_error *err)
         wrong(req, "title", "a title is needed");
     if (!has_issue && !(prompt && *prompt))
         wrong(req, "prompt", "a prompt is needed");
+    if (key && strlen(key) > KEY_MAX) /* not ours to cut: two of them might become the same */
+        wrong(req, "Idempotency-Key", "at most 100 bytes");
     return req->field_count > 0 ? pb_request_fields_fail(req, err) : 0;
 }
 
@@ -86,7 +91,7 @@ static const char *key_of(struct pb_request *req, bool *ret_is_given)
     const char *given = pb_http_header(req->exchange, "Idempotency-Key");
     char id[PB_ULID_TEXT];
 
-    *ret_is_given = given && *given && strlen(given) <= 100;
+    *ret_is_given = given && *given;
     if (*ret_is_given)
         return pb_request_text(req, "ui:%s/%s", req->who->username, given);
     pb_ulid(id);

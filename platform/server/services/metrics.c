@@ -157,6 +157,8 @@ static void put_logs(struct pb_buf *out, struct pb_log_store *logs)
     pb_metric_seconds(out, "poppo_log_waiting_seconds", "gauge",
                       "How long the oldest of what is not on disk yet waits.",
                       (double)stats.waiting_ms / 1000);
+    if (stats.disk_free == UINT64_MAX)
+        return; /* they are in the database */
     pb_metric_put(out, "poppo_log_disk_free_bytes", "gauge", "Free on the disk of the logs.",
                   stats.disk_free);
     pb_metric_put(out, "poppo_log_disk_floor_bytes", "gauge",

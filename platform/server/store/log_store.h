@@ -215,7 +215,7 @@ struct pb_log_stats {
     uint64_t failed;     /* of these, that stored nothing */
     size_t queued_bytes; /* not yet taken by the writer */
     int64_t waiting_ms;  /* how long the oldest thing that is not acknowledged waits */
-    uint64_t disk_free;  /* bytes */
+    uint64_t disk_free;  /* bytes; UINT64_MAX = not on a disk of ours */
     uint64_t disk_floor; /* with less than that free attempts' lines are refused; 0 = none */
     bool is_broken;      /* a sync failed: nothing more is taken */
 };
