@@ -83,6 +83,8 @@ def test_only_administrators_and_the_token_may_read_it(server):
     assert status("") == 401
     token.write_text("x" * 5000)
     assert status("x" * 5000) == 401 and "metrics_token_file" in server.log()
+    token.write_text("nineteen-characters")
+    assert status("nineteen-characters") == 401
     assert "second-token" not in server.log()
 
 
@@ -90,11 +92,11 @@ def test_it_answers_while_the_database_does_not():
     database = Postgres()
     server = Server(database=database.create(), database_timeout="1s")
     token = server.folder / "token"
-    token.write_text("scrape-0123456789")
+    token.write_text("scrape-0123456789-0123")
     server.settings["metrics_token_file"] = token
 
     def scrape():
-        answer = server.call("GET", "/metrics", headers={"Authorization": "Bearer scrape-0123456789"})
+        answer = server.call("GET", "/metrics", headers={"Authorization": "Bearer scrape-0123456789-0123"})
         assert answer.status == 200
         return samples(answer.text)
 

@@ -436,7 +436,7 @@ def work(server, ask):
 NOT_COMPARED = {"/api/events", "/api/ws", "/api/node/ws", "/metrics"}
 # What a route must be asked with to say something.
 QUERIES = {"/api/executions/{id}/log/search": ["?q=line%201", "?q=%E6%97%A5&case=true", "?q=l.ne&regex=true", ""],
-           "/api/executions/{id}/log": ["", "?from=3&count=2", "?tail=1"], "/api/executions": ["?limit=50", "?status=failed", "?number=1"]}
+           "/api/executions/{id}/log": ["", "?from=3&count=2", "?tail=1"], "/api/executions": ["?limit=50", "?status=failed,failed", "?project=work&number=1"]}
 
 
 def gets():

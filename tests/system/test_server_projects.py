@@ -216,3 +216,12 @@ def test_a_saved_secret_does_not_follow_its_project_to_another_address(server):
     assert same["name"] == "stays"
     moved = server.ok("PUT", "/api/projects/app", {"anthropic_base_url": "http://127.0.0.1:10", "anthropic_api_key": KEY})
     assert moved["anthropic_base_url"] == "http://127.0.0.1:10"
+
+
+def test_a_number_without_its_project_is_refused(server):
+    server.project()
+    answer = server.api("GET", "/api/executions?number=1")
+    assert (answer.status, answer.json["field"]) == (400, "number")
+    run = server.run()
+    once = "&status=queued,assigned,preparing,running,succeeded,failed"
+    assert [e["id"] for e in server.ok("GET", f"/api/executions?project=app&number={run['number']}{once},{once[8:]}")["items"]] == [run["id"]]

@@ -68,7 +68,8 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("stopped", flush=True)))
 url = f"http://127.0.0.1:{server.server_port}"
 rule = "-" * 72
-for line in (f"level=info version=9.8.7 listening on {url}", rule, "  PoppoBuilder Platform 9.8.7 is ready.", f"    {url}/setup#secret", rule,
+own = "time=2026-11-22T10:00:00.000Z level=info program=poppo-platform component=platform version=9.8.7 data_dir=/a b database=sqlite"
+for line in (f"{own} listening on {url}", own.replace("=platform ", "=node_hub ") + " there is no outcome ' listening on http://127.0.0.1:9'", rule, "  PoppoBuilder Platform 9.8.7 is ready.", f"    {url}/setup#secret", rule,
              "level=info component=scheduler first", "level=info component=supervisor connected to the platform as node n1", "level=info component=scheduler second"):
     print(line, file=sys.stderr, flush=True)
 while True:

@@ -210,7 +210,7 @@ show_status()
         say "not running; start it with: ./dev up${demo:+ --demo}"
         return 1
     fi
-    address=$(sed -n 's/.* listening on \(http[^ "]*\).*/\1/p' "$log_file" | tail -n 1)
+    address=$(said_address "$log_file")
     printf 'platform  %s (process %s)\n' "$(platform_state "$address")" "$pid"
     printf 'address   %s\n' "${address:-not yet}"
     printf 'node      %s\n' "$(node_state)"
@@ -219,6 +219,14 @@ show_status()
     if [ "$(ask "$address/api/setup" required)" = True ]; then
         log_box
     fi
+}
+
+# Where the platform says it listens: in its own words, not in those of others that it logs.
+said_address()
+{
+    sed -n -e 's/^time=[^ ]* level=info program=poppo-platform component=platform version=.* listening on \(http[^ "]*\)$/\1/p' \
+        -e 's/^{.*"program":"poppo-platform","component":"platform","message":"version=.* listening on \(http[^ "]*\)".*/\1/p' \
+        "$1" | tail -n 1
 }
 
 # One member of what an address answers; nothing when nobody does.
@@ -230,7 +238,7 @@ try:
     answer = urllib.request.urlopen(sys.argv[1], timeout=5, context=ssl._create_unverified_context())
 except urllib.error.HTTPError as refused:
     answer = refused
-print(json.load(answer)[sys.argv[2]])
+print("".join(letter for letter in str(json.load(answer)[sys.argv[2]]) if letter.isprintable()))
 PY
 }
 

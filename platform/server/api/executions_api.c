@@ -27,6 +27,8 @@ int executions_list(struct pb_request *req, struct pb_error *err)
     if (pb_request_limit(req, &wish.limit, err) < 0 ||
         pb_request_query_int(req, "number", 1, INT64_MAX, 0, &wish.number, err) < 0)
         return -1;
+    if (wish.number > 0 && !(wish.project && *wish.project))
+        return pb_fail_field(err, "number", "number needs a project: each counts from 1");
     req->generation = pb_read_generation(req->platform);
     return pb_read_executions(req->platform, &wish, req->arena, &req->json, &req->is_lasting, err);
 }

@@ -14,7 +14,7 @@
 #include "server/services/metrics.h"
 #include "server/services/platform.h"
 
-enum { TOKEN_MAX = 4096 };
+enum { TOKEN_MIN = 20, TOKEN_MAX = 4096 }; /* characters; shorter ones can be guessed */
 
 static const char TYPE[] = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -36,7 +36,7 @@ static bool is_scraper(const struct pb_request *req)
     if (pb_fs_read_line(path, &token, &err) < 0)
         pb_log_fail(PB_LOG_ERROR, "metrics", &err, "metrics_token_file");
     else
-        is_it = token.len > 0 && token.len == strlen(shown) &&
+        is_it = token.len >= TOKEN_MIN && token.len == strlen(shown) &&
                 pb_secret_equal(token.data, shown, token.len);
     pb_buf_release(&token);
     return is_it;

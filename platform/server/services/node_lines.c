@@ -91,19 +91,26 @@ static struct lane *wake_stalled(struct pb_node_hub *hub)
     return dropped;
 }
 
+static void give_up_all(struct lane *lanes)
+{
+    struct lane *next;
+
+    for (; lanes; lanes = next) {
+        next = lanes->next_stalled;
+        lanes->next_stalled = NULL;
+        pb_lane_give_up(lanes);
+    }
+}
+
 static void give_room(struct pb_node_hub *hub, size_t cost)
 {
-    struct lane *dropped, *next;
+    struct lane *dropped;
 
     (void)pthread_mutex_lock(&hub->lines_lock);
     hub->lines_waiting -= cost;
     dropped = wake_stalled(hub);
     (void)pthread_mutex_unlock(&hub->lines_lock);
-    for (; dropped; dropped = next) {
-        next = dropped->next_stalled;
-        dropped->next_stalled = NULL;
-        pb_lane_give_up(dropped);
-    }
+    give_up_all(dropped);
 }
 
 bool pb_lines_stall(struct lane *lane)
@@ -112,7 +119,8 @@ bool pb_lines_stall(struct lane *lane)
     bool stalls;
 
     (void)pthread_mutex_lock(&hub->lines_lock);
-    stalls = !hub->is_finished && (hub->stalled || !has_room(hub, lane->wanted));
+    stalls = !hub->is_finished && !pb_link_is_closed(lane->link) &&
+             (hub->stalled || !has_room(hub, lane->wanted));
     if (stalls) {
         *hub->stalled_last = lane;
         hub->stalled_last = &lane->next_stalled;
@@ -128,6 +136,29 @@ void pb_lines_settle(struct lane *lane)
     lane->granted = 0;
     if (granted > 0)
         give_room(lane->link->hub, granted);
+}
+
+void pb_lines_forget(struct link *link)
+{
+    struct pb_node_hub *hub = link->hub;
+    struct lane *dropped = NULL;
+
+    (void)pthread_mutex_lock(&hub->lines_lock);
+    hub->stalled_last = &hub->stalled;
+    while (*hub->stalled_last) {
+        struct lane *lane = *hub->stalled_last;
+
+        if (lane->link == link) {
+            *hub->stalled_last = lane->next_stalled;
+            lane->next_stalled = dropped;
+            dropped = lane;
+        } else {
+            hub->stalled_last = &lane->next_stalled;
+        }
+    }
+    (void)pthread_mutex_unlock(&hub->lines_lock);
+    give_up_all(dropped);
+    give_room(hub, 0); /* who stood behind them may go on */
 }
 
 void pb_lines_finish(struct pb_node_hub *hub)

@@ -14,6 +14,7 @@
 #include "server/store/store.h"
 
 enum { CLOSE_POLICY = 1008, CLOSE_INTERNAL = 1011, CLOSE_LATER = 1013 };
+enum { ANSWER_MAX = 4096 }; /* real ones have some 100 bytes; others can wait for their lane */
 
 unsigned pb_hash_text(const char *text)
 {
@@ -280,7 +281,7 @@ static void put_back(struct lane *lane, struct frame *frame)
     (void)pthread_mutex_unlock(&link->lock);
 }
 
-static bool is_closed(struct link *link)
+bool pb_link_is_closed(struct link *link)
 {
     bool closed;
 
@@ -311,7 +312,7 @@ static bool run_one(struct lane *lane)
         pb_link_unref(link);
         return false;
     }
-    if (!is_closed(link) && !handle(lane, frame)) {
+    if (!pb_link_is_closed(link) && !handle(lane, frame)) {
         put_back(lane, frame);
         return !pb_lines_stall(lane);
     }
@@ -376,7 +377,8 @@ static void note_answer(struct link *link, const struct pb_message_head *head, c
     struct pb_attempt_ref ref;
     struct pb_error ignored; /* the lane says it */
 
-    if (head->type != PB_MESSAGE_ATTEMPT_ACCEPTED && head->type != PB_MESSAGE_ATTEMPT_REFUSED)
+    if ((head->type != PB_MESSAGE_ATTEMPT_ACCEPTED && head->type != PB_MESSAGE_ATTEMPT_REFUSED) ||
+        head->body_len > ANSWER_MAX)
         return;
     if (pb_message_parse(data, len, &message, &ignored) == 0 &&
         pb_attempt_ref_read(message.body, &ref, &ignored) == 0)
@@ -507,6 +509,7 @@ static void on_closed(void *arg, struct pb_websocket *ws, int code, const char *
     (void)pthread_mutex_lock(&link->lock);
     link->is_closed = true;
     (void)pthread_mutex_unlock(&link->lock);
+    pb_lines_forget(link);
     if (forget_link(link->hub, link, &is_stopping)) {
         pb_log_info("node_hub", "node=%s offline code=%d %s", link->node_id, code,
                     reason ? reason : "");

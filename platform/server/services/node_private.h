@@ -151,6 +151,7 @@ void pb_lane_give_up(struct lane *lane);
 /* Sends one whole frame; a link that cannot take it is closed. */
 bool pb_link_send(struct link *link, const struct pb_buf *frame);
 void pb_link_close(struct link *link, int code, const char *reason);
+bool pb_link_is_closed(struct link *link);
 /* Logs that a node spoke of a project that is not placed on it; not without end. */
 void pb_link_refused(struct link *link, const char *message, const char *project_id);
 /* The link of a node, referenced; NULL while it is offline. */
@@ -185,6 +186,8 @@ bool pb_lines_stall(struct lane *lane) PB_MUST_CHECK;
 void pb_lines_settle(struct lane *lane);
 /* Before the pool goes: stalled lanes end. */
 void pb_lines_finish(struct pb_node_hub *hub);
+/* The link is closed: what its lanes still hold is not waited for. */
+void pb_lines_forget(struct link *link);
 
 /* --- node_hello.c ----------------------------------------------------------------------------------------- */
 

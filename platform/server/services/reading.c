@@ -19,7 +19,15 @@
 
 enum { STATUSES_MAX = 16, WORD_MAX = 32, DAY_MS = 24 * 3600 * 1000 };
 
-/* "queued,running" → numbers of `names`. Unknown words are INVALID, field "status". */
+static bool is_among(const int *values, size_t count, int value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i] == value)
+            return true;
+    return false;
+}
+
+/* "queued,running" → numbers of `names`, each once. Unknown words are INVALID, field "status". */
 static int read_words(const char *text, const struct pb_names *names, int ret_values[STATUSES_MAX],
                       size_t *ret_count, struct pb_error *err)
 {
@@ -34,7 +42,7 @@ static int read_words(const char *text, const struct pb_names *names, int ret_va
         if (count == STATUSES_MAX || !pb_names_find(names, word, &ret_values[count]))
             return pb_fail_field(err, "status", "there is no status '%.*s'",
                                  (int)(len < 40 ? len : 40), text);
-        count++;
+        count += !is_among(ret_values, count, ret_values[count]);
         text += len + (text[len] == ',');
     }
     *ret_count = count;

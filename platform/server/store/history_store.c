@@ -10,8 +10,7 @@ static int read_old(struct pb_rows *rows, struct pb_arena *arena, void *ret_item
     item->id = pb_arena_text(arena, pb_rows_text(rows, 0));
     item->project_id = pb_arena_text(arena, pb_rows_text(rows, 1));
     item->completed_at = pb_rows_int(rows, 2);
-    item->has_log = !pb_rows_is_null(rows, 3);
-    item->may_go = pb_rows_int(rows, 4) != 0;
+    item->may_go = pb_rows_int(rows, 3) != 0;
     return item->id && item->project_id ? 0 : pb_fail_arena(err);
 }
 
@@ -22,7 +21,7 @@ int pb_history_old(struct pb_db *db, struct pb_arena *arena, const struct pb_his
     int64_t keep = wish->keep > 1 ? wish->keep : 1; /* numbers go on from the last one */
 
     if (pb_db_list(db,
-                   "SELECT e.id, e.project_id, e.completed_at, e.logs, "
+                   "SELECT e.id, e.project_id, e.completed_at, "
                    "CASE WHEN e.number <= (SELECT max(o.number) FROM executions AS o "
                    "WHERE o.project_id = e.project_id) - ?4 THEN 1 ELSE 0 END "
                    "FROM executions AS e "

@@ -18,7 +18,6 @@ struct pb_old_execution {
     const char *id;
     const char *project_id;
     int64_t completed_at;
-    bool has_log;
     bool may_go; /* it is not among its project's newest */
 };
 

@@ -2300,7 +2300,7 @@ export interface operations {
                 project?: string;
                 /** @description Comma-separated execution statuses */
                 status?: string;
-                /** @description Its number in the project, as in PROJECT#NUMBER */
+                /** @description Its number in the project, as in PROJECT#NUMBER; needs project */
                 number?: number;
                 /** @description Part of the title, or #number of an issue. A search looks at 3,000 executions at a time: while there is a next_cursor, go on with it, even if the page is empty */
                 q?: string;

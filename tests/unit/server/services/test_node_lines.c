@@ -271,6 +271,31 @@ TEST(lines_that_cannot_be_stored_close_the_link_and_give_their_room_back)
     assert_int_equal(world.hub.lines_waiting, 0);
 }
 
+TEST(the_lanes_of_a_closed_link_wait_no_more_and_those_of_others_do)
+{
+    static struct link other;
+
+    (void)state;
+    other.hub = &world.hub;
+    world.lanes[2].link = &other;
+    for (int i = 0; i < ROOM; i++)
+        assert_int_equal(send(0, MIB), 0);
+    for (int lane = 1; lane < LANES_COUNT; lane++)
+        stall(lane, MIB);
+    world.link.is_closed = true;
+    pb_lines_forget(&world.link);
+    assert_int_equal(world.given_up, 2);
+    assert_int_equal(send(1, MIB), PB_NODE_LATER);
+    assert_false(pb_lines_stall(&world.lanes[1]));
+    answer(NULL);
+    expect_woken(0, 2);
+    pb_lines_settle(&world.lanes[2]);
+    while (world.first < world.count)
+        answer(NULL);
+    assert_int_equal(woken(), 1);
+    assert_int_equal(world.hub.lines_waiting, 0);
+}
+
 TEST(at_the_end_nobody_is_left_waiting)
 {
     (void)state;
@@ -297,6 +322,7 @@ int main(void)
         WITH_WORLD(room_that_is_not_used_goes_to_the_next_one),
         WITH_WORLD(when_all_was_answered_meanwhile_a_lane_goes_on_at_once),
         WITH_WORLD(lines_that_cannot_be_stored_close_the_link_and_give_their_room_back),
+        WITH_WORLD(the_lanes_of_a_closed_link_wait_no_more_and_those_of_others_do),
         WITH_WORLD(at_the_end_nobody_is_left_waiting),
     };
 
