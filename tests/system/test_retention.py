@@ -93,3 +93,29 @@ def test_a_project_keeps_as_much_log_as_it_may():
         assert "line of 0" in server.lines(second) and not server.execution(second)["log"]["removed"]
     finally:
         server.remove()
+
+
+def test_lines_that_come_long_after_the_end_are_not_taken():
+    server = Server().start().setup()
+    try:
+        server.project()
+        node = server.node()
+        node.hello()
+        node.runner()
+        run = server.run()
+        start = node.take(execution=run["id"])
+        node.result(start)
+        server.wait(run["id"], "succeeded")
+        node.lines(start, 0, "just in time")
+        node.expect("log_ack", seq=1)
+        server.stop()
+        age(server, run["id"], 1)
+        server.start().login()
+        node = server.node()
+        node.hello(projects=["app"])
+        node.runner()
+        node.lines(start, 1, "much later")
+        node.expect("attempt_discard", execution=run["id"])
+        assert "much later" not in server.lines(run["id"]) and "just in time" in server.lines(run["id"])
+    finally:
+        server.remove()

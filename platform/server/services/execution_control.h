@@ -152,8 +152,8 @@ int pb_execution_lost(struct pb_platform *platform, const struct pb_attempt_clai
  * ended meanwhile. */
 int pb_execution_give_up_cancel(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                                 struct pb_error *err) PB_MUST_CHECK;
-/* May lines of this attempt still come? Also of one that has ended, as long as no newer one took its place.
- * CONFLICT "stale_fence" otherwise. */
+/* May lines of this attempt still come? Also of one that has ended, as long as no newer one took its place
+ * (CONFLICT "stale_fence") and it did not end longer ago than a node may be silent (NOT_FOUND). */
 int pb_execution_may_log(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                          struct pb_error *err) PB_MUST_CHECK;
 /* Is this attempt, with this fence, still the one that may act? DENIED otherwise. */

@@ -221,6 +221,19 @@ int pb_execution_used(struct pb_platform *platform, const struct pb_attempt_clai
 
 /* --- still theirs? ---------------------------------------------------------------------------- */
 
+/* An honest node's last lines come by then: who was silent for longer has lost its attempts. Later ones would belong to
+ * a log that nobody counts, or that has been thrown away. */
+static int check_open(const struct pb_platform *platform, const struct pb_execution *execution,
+                      struct pb_error *err)
+{
+    int64_t patience = platform->settings.offline_limit_ms + platform->settings.offline_grace_ms;
+
+    if (!pb_execution_is_final(execution->status) ||
+        pb_clock_wall_ms() - execution->completed_at <= patience)
+        return 0;
+    return pb_fail(err, PB_ERROR_NOT_FOUND, "execution %s ended long ago", execution->id);
+}
+
 int pb_execution_may_log(struct pb_platform *platform, const struct pb_attempt_claim *claim,
                          struct pb_error *err)
 {
@@ -234,6 +247,8 @@ int pb_execution_may_log(struct pb_platform *platform, const struct pb_attempt_c
         return -1;
     pb_arena_init(&arena, PB_EXECUTION_ARENA_MAX);
     r = load_claim(db, &arena, claim, &execution, &attempt, err);
+    if (r == 0)
+        r = check_open(platform, execution, err);
     pb_arena_release(&arena);
     return r;
 }
