@@ -77,7 +77,7 @@ def test_an_execution_is_found_by_its_number(server):
     assert [e["number"] for e in server.ok("GET", f"{path}&q=do&status=queued,assigned")["items"]] == [2]
     assert server.ok("GET", f"{path}&status=failed")["items"] == []
     assert server.ok("GET", "/api/executions?project=app&number=4")["items"] == []
-    assert len(server.ok("GET", "/api/executions?number=1")["items"]) == 2
+    assert server.api("GET", "/api/executions?number=1").json["field"] == "number"  # of which project?
     for wrong in ("0", "-1", "two", "1e3"):
         assert server.api("GET", f"/api/executions?number={wrong}").json["field"] == "number"
 

@@ -1,5 +1,5 @@
 /** The parts of the form that watch it: only they draw again at every letter. */
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import { useFormContext, useWatch } from 'react-hook-form'
 import type { ClaudeCheck, GithubCheck } from '../api/types'
 import { useT } from '../i18n/t'
@@ -32,10 +32,17 @@ export function GithubChecks({ onState, project, onlyWhenChanged }: LiveCheck<Gi
   })
   useEffect(() => onState?.(state), [onState, state])
 
-  // A whole address of another host says where its API is.
+  // A whole address of another host says where its API is, for as long as it stands there: a token typed for the next
+  // repository must not go to the host of the one before.
+  const before = useRef(repository ?? '')
   useEffect(() => {
-    const found = parseRepository(repository ?? '')
-    if (found?.apiUrl && !apiUrl) setValue('github_api_url', found.apiUrl, { shouldDirty: true })
+    const now = repository ?? ''
+    if (now === before.current) return
+    const last = parseRepository(before.current)?.apiUrl
+    const found = parseRepository(now)?.apiUrl
+    before.current = now
+    if (found !== last && (!apiUrl || apiUrl === last))
+      setValue('github_api_url', found ?? '', { shouldDirty: true })
   }, [repository, apiUrl, setValue])
 
   return <CheckList state={state} onAgain={again} label={t('new.repository_checks')} />

@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 
 /* Every sync of the programs under test comes by here (-Wl,--wrap). */
@@ -180,20 +181,25 @@ bool exists(const struct logs_test *t, const char *id, const char *suffix)
 
 void wait_until_sealed(struct logs_test *t, const char *id)
 {
-    int events = inotify_init1(IN_CLOEXEC);
+    /* -1 where the machine has no more of them to give (fs.inotify.max_user_instances): then by looking alone. */
+    int events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     struct pollfd polled = {.fd = events, .events = POLLIN};
+    int64_t deadline = pb_clock_steady_ms() + 20000;
     char path[160], told[4096];
 
     path_of(t, id, "", path);
     *strrchr(path, '/') = '\0';
-    assert_true(inotify_add_watch(events, path, IN_DELETE) >= 0);
+    if (events >= 0)
+        assert_true(inotify_add_watch(events, path, IN_DELETE) >= 0);
     while (exists(t, id, ".log")) {
-        if (poll(&polled, 1, 20000) <= 0)
+        if (pb_clock_steady_ms() > deadline)
             fail_msg("%s is not sealed", id);
-        assert_true(read(events, told, sizeof(told)) > 0);
+        if (poll(&polled, 1, events < 0 ? 10 : 1000) > 0)
+            (void)!read(events, told, sizeof(told));
     }
     assert_true(exists(t, id, ".zst"));
-    close(events);
+    if (events >= 0)
+        close(events);
 }
 
 void read_file(const char *path, struct pb_buf *ret_data)

@@ -174,7 +174,27 @@ describe('making a project', () => {
     await user.click(await screen.findByRole('textbox', { name: 'リポジトリ' }))
     await user.paste('https://ghe.example/team/app')
     await user.click(screen.getByText('プロジェクト名と GitHub の接続先'))
-    expect(screen.getByLabelText('GitHub API のアドレス')).toHaveValue('https://ghe.example/api/v3')
+    const address = screen.getByLabelText('GitHub API のアドレス')
+    expect(address).toHaveValue('https://ghe.example/api/v3')
+  })
+
+  it('forgets that host with its address, but not one that was typed', async () => {
+    const { user } = renderApp('/projects/new')
+    const repository = await screen.findByRole('textbox', { name: 'リポジトリ' })
+    await fill(user, repository, 'https://ghe.example/team/app')
+    await user.click(screen.getByText('プロジェクト名と GitHub の接続先'))
+    const address = screen.getByLabelText('GitHub API のアドレス')
+    await user.clear(repository)
+    await fill(user, repository, 'octo/x')
+    expect(address).toHaveValue('')
+    await user.clear(repository)
+    await fill(user, repository, 'https://other.example/team/app')
+    expect(address).toHaveValue('https://other.example/api/v3')
+    await user.clear(address)
+    await fill(user, address, 'https://typed.example/api')
+    await user.clear(repository)
+    await fill(user, repository, 'octo/y')
+    expect(address).toHaveValue('https://typed.example/api')
   })
 
   it('tells a viewer why not', async () => {
